@@ -19,7 +19,7 @@ class Connection:
 
     id: str
     type: str = ""
-    """The Airflow connection type or URI scheme: ``postgres``, ``mysql``, ``http``, ``https``, ``sftp``, ``file`` ..."""
+    """The Airflow connection type or URI scheme: ``postgres``, ``mysql``, ``http``, ``sftp``, ``file`` ..."""
     host: str = ""
     port: int | None = None
     login: str = ""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from connectors.connection import Connection
 
 Cursor = Mapping[str, Any]
-"""How far a connector has read: JSON-able, written and read by the source alone. ``None`` stands for "from the start"."""
+"""How far a connector has read: JSON-able, written and read by the source alone. ``None``: from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Rows:
     rows: Sequence[Sequence[Any]]
     """Each row's values, in the order of ``columns``."""
     where: str
-    """Where these rows stand, for people: ``exchange.ent_info``, ``permits.zip!a.xml``, an address without its secrets."""
+    """Where these rows stand, for people: ``exchange.ent_info``, ``permits.zip!a.xml``, an address without secrets."""
     first: int = 1
-    """1-based number of the first row within ``where``; the others count on from it, unless ``numbers`` says otherwise."""
+    """1-based number of the first row within ``where``; the others count on from it, unless ``numbers`` is given."""
     numbers: Sequence[int] | None = None
     """Each row's own number within ``where`` (a line number, say), if they are not consecutive."""
     refused: Sequence[RefusedRow] = ()
@@ -114,7 +114,7 @@ class Source(Protocol):
         """What the source has to offer: tables or files, fields, samples."""
 
     def partitions(self, since: Cursor | None) -> Sequence[Partition]:
-        """The parts to read now; empty when the source has nothing new. The answer is stored and reused by retries."""
+        """The parts to read now; empty when there is nothing new. The answer is stored and reused by retries."""
 
     def read(self, partition: Partition, since: Cursor | None) -> Iterator[Rows]:
         """The rows of one partition changed since the cursor, in a stable order, in flat memory.

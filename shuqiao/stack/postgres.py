@@ -152,7 +152,6 @@ def sized_settings() -> dict[str, str]:
         "max_wal_senders": "0",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
-        "wal_compression": "lz4",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "jit": "off",

@@ -1,0 +1,61 @@
+"""Real parts for every test: an embedded PostgreSQL per test process, and a fresh database per test from a template."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from registry.storage.migrate import migrate
+from shuqiao.stack import postgres as embedded
+from shuqiao.stack.postgres import EmbeddedPostgres
+
+_numbers = itertools.count()
+
+# What the developer's shell says must not reach the product under test.
+for _name in [name for name in os.environ if name.startswith(("SHUQIAO_", "AIRFLOW_", "AIRFLOW__"))]:
+    if not _name.startswith("SHUQIAO_TEST_"):
+        del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test process's own."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    server = embedded.initialise(folder / "data", embedded.free_port())
+    process = embedded.start(server, folder / "log", {"fsync": "off", "shared_buffers": "128MB"})
+    yield server
+    embedded.stop(process)
+
+
+@pytest.fixture(scope="session")
+def registry_template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated, empty registry database to clone."""
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE registry_template")
+    migrate(postgres.url("registry_template"))
+    return "registry_template"
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address (``postgresql://``) of an empty database."""
+    yield from _database(postgres, "template1")
+
+
+@pytest.fixture
+def registry_url(postgres: EmbeddedPostgres, registry_template: str) -> Iterator[str]:
+    """The address (``postgresql://``) of a migrated, empty registry."""
+    yield from _database(postgres, registry_template)
+
+
+def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        yield server.conninfo(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
