@@ -1,0 +1,52 @@
+# Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock bench-ingest bench-dags soak fuzz wheel clean
+SHELL := /bin/sh
+PYTEST ?= -n 2
+bin := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+run: ## the whole hub with its demo city, until Ctrl-C; ONCE=1: one full cycle, then stop; SCALE=n: enterprises in the demo
+	@tools/install.sh run
+	@$(if $(SCALE),SHUQIAO_SCALE=$(SCALE)) $(bin)/shuqiao run $(if $(filter-out 0,$(ONCE)),--once)
+
+test: ## the whole suite against real parts
+	@tools/install.sh run test
+	$(bin)/python -m pytest $(PYTEST)
+
+check: ## format, lint, types, import rules, the suite, and the suite against the built wheel
+	@tools/install.sh run test check
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python -m pytest $(PYTEST)
+	tools/test_wheel.sh $(PYTEST)
+
+lock: ## constraints.txt anew from pyproject.toml: exact versions and hashes of everything; UPGRADE=1: the newest versions
+	@tools/install.sh run lock
+	$(bin)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	  --all-extras --group install --group lock --group test --group check \
+	  --no-emit-index-url --no-emit-find-links --annotation-style line --custom-compile-command "make lock" \
+	  $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+
+bench-ingest: ## a million enterprises, loaded by Shuqiao, by plain SQL and by dlt
+	@tools/install.sh run bench
+	$(bin)/python benchmarks/ingest.py
+
+bench-dags: ## how long 200 manifests take to parse
+	@tools/install.sh run
+	$(bin)/python benchmarks/dags.py
+
+soak: ## the tests that take minutes
+	@tools/install.sh run test
+	$(bin)/python -m pytest -m long
+
+fuzz: ## the property tests with many more examples
+	@tools/install.sh run test
+	$(bin)/python -m pytest $(PYTEST) -m "not airflow" --hypothesis-profile=fuzz
+
+clean: ## remove the environment, the run state and what tools leave behind
+	rm -rf .venv .run build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
