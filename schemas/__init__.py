@@ -1,0 +1,1 @@
+"""The shared language of the hub: versioned JSON Schemas, code lists, identifiers, validation, compatibility."""
