@@ -98,7 +98,7 @@ class _Reader:
 def scalar(node: yaml.Node) -> Any:
     """A quoted scalar is a text; a plain one may be a number, a boolean or nothing."""
     text = str(node.value)
-    if getattr(node, "style", None) is not None:
+    if getattr(node, "style", None):
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]

@@ -40,7 +40,7 @@ def manifest_schema() -> Mapping[str, Any]:
 
 @cache
 def _manifest_validator() -> Any:
-    return jsonschema_rs.Draft202012Validator(manifest_schema())
+    return jsonschema_rs.Draft202012Validator(dict(manifest_schema()))
 
 
 def manifest_faults(data: Any) -> Iterator[Fault]:
