@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import psutil
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 1.5
 _PR_SET_CHILD_SUBREAPER = 36
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 

@@ -48,8 +48,8 @@ def _holder(port: int) -> str:
     """Which process listens there, where the system tells us."""
     try:
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
-            if listens and connection.laddr[1] == port and connection.pid:
+            at = getattr(connection.laddr, "port", None)
+            if connection.status == psutil.CONN_LISTEN and at == port and connection.pid:
                 return f" ({psutil.Process(connection.pid).name()}, pid {connection.pid})"
     except psutil.Error:
         pass

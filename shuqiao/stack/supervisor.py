@@ -47,6 +47,9 @@ class Part:
     ready_seconds: float = 120.0
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 15.0
+    """How long it may take to stop by itself; then it is killed."""
+    stage: str = ""
+    """Neighbours with the same stage are stopped together; empty: by itself."""
 
 
 @dataclass(slots=True)
@@ -128,14 +131,20 @@ class Supervisor:
         """Stop every part, the youngest first: its own stop signal, then the axe for its process group."""
         self._asked_to_stop_at = self._asked_to_stop_at or time.monotonic()
         while self._running:
-            each = self._running[-1]
-            self._stop(each)
-            self._running.remove(each)
+            together = [self._running[-1]]
+            for each in reversed(self._running[:-1]):
+                if not each.part.stage or each.part.stage != together[0].part.stage:
+                    break
+                together.append(each)
+            for each in together:
+                if each.process.poll() is None:
+                    each.process.send_signal(each.part.stop_signal)
+            started = time.monotonic()
+            for each in together:
+                self._await_end(each, started + each.part.stop_seconds)
+                self._running.remove(each)
 
-    def _stop(self, each: _Running) -> None:
-        if each.process.poll() is None:
-            each.process.send_signal(each.part.stop_signal)
-        deadline = time.monotonic() + each.part.stop_seconds
+    def _await_end(self, each: _Running, deadline: float) -> None:
         while each.process.poll() is None and time.monotonic() < deadline and not self._hurry:
             time.sleep(0.02)
         with contextlib.suppress(ProcessLookupError, PermissionError):
