@@ -1,0 +1,179 @@
+"""Every way in which a request can fail, with a stable ``type``, as problem details (RFC 9457).
+
+Each type says whose fault it is: the caller's (correct the request), the hub's (try again, or tell its operator).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+Fault = Literal["caller", "hub"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A row of the table of problems."""
+
+    name: str
+    status: int
+    fault: Fault
+    zh: str
+    en: str
+    advice_zh: str
+    advice_en: str
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed."""
+
+    @property
+    def address(self) -> str:
+        """The stable ``type``: a reference that leads to this hub's page about it."""
+        return f"/problems/{self.name}"
+
+
+def _caller(name: str, status: int, zh: str, en: str, advice_zh: str, advice_en: str) -> ProblemType:
+    return ProblemType(name, status, "caller", zh, en, advice_zh, advice_en)
+
+
+INVALID_PARAMETER = _caller(
+    "invalid-parameter", 400, "参数无效", "A parameter is not valid",
+    "按 errors 中的说明更正参数后重试。", "Correct the parameters named in errors; each entry says what is expected.",
+)  # fmt: skip
+UNKNOWN_PARAMETER = _caller(
+    "unknown-parameter", 400, "未知参数", "A parameter is not known here",
+    "删除或更正该参数；detail 中列出允许的参数。", "Remove or correct it; the detail lists the parameters that are allowed.",
+)  # fmt: skip
+INVALID_CURSOR = _caller(
+    "invalid-cursor", 400, "游标无效", "The cursor is not valid here",
+    "使用同一查询上一页返回的 next，不要修改；其他参数须与上一页相同。",
+    "Send the next of the previous page unchanged, with the same other parameters; or start again without it.",
+)  # fmt: skip
+INVALID_ENTITY_CODE = _caller(
+    "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
+    "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
+)  # fmt: skip
+INVALID_REQUEST = _caller(
+    "invalid-request", 400, "请求无效", "The request cannot be understood",
+    "按接口说明更正请求。", "Correct the request as the OpenAPI description says.",
+)  # fmt: skip
+INVALID_CLIENT = _caller(
+    "invalid-client", 401, "客户端认证失败", "The client is not known, its secret is wrong, or it has been revoked",
+    "核对 client_id 和 client_secret，或联系数桥运营方。", "Check the id and the secret, or ask the hub's operator.",
+)  # fmt: skip
+INVALID_SCOPE = _caller(
+    "invalid-scope", 400, "申请的范围未获授权", "A scope was asked for that the client does not have",
+    "只申请已授权的范围，或不写 scope。", "Ask only for granted scopes, or leave scope out to get all of them.",
+)  # fmt: skip
+UNAUTHENTICATED = _caller(
+    "unauthenticated", 401, "缺少有效的访问令牌", "A valid access token is needed",
+    "从 /api/v1/token 取得令牌，放入 Authorization: Bearer。", "Get a token from /api/v1/token and send it as Authorization: Bearer.",
+)  # fmt: skip
+NOT_GRANTED = _caller(
+    "not-granted", 403, "未获授权", "The token's scopes do not allow this",
+    "向资源所属部门申请授权。", "Apply to the owning department; the detail names the scope that is needed.",
+)  # fmt: skip
+NOT_FOUND = _caller(
+    "not-found", 404, "没有找到", "There is nothing here",
+    "核对地址、数据集和主键。", "Check the address, the dataset and the key.",
+)  # fmt: skip
+METHOD_NOT_ALLOWED = _caller(
+    "method-not-allowed", 405, "不支持该方法", "The method is not allowed here",
+    "使用 Allow 头列出的方法。", "Use one of the methods in the Allow header.",
+)  # fmt: skip
+TOO_LONG = _caller(
+    "request-too-long", 413, "请求过长", "The request is longer than the hub accepts",
+    "缩短请求。", "Ask for less at once; the detail names the limit.",
+)  # fmt: skip
+DATABASE_UNAVAILABLE = ProblemType(
+    "database-unavailable", 503, "hub", "登记库暂不可用", "The registry's database does not answer",
+    "稍后按 Retry-After 重试；请求本身没有错误。", "Try again after Retry-After; nothing is wrong with the request.", 5,
+)  # fmt: skip
+BUSY = ProblemType(
+    "busy", 503, "hub", "系统繁忙", "The hub has more to do than it can do now",
+    "稍后按 Retry-After 重试。", "Try again after Retry-After; nothing is wrong with the request.", 2,
+)  # fmt: skip
+TOOK_TOO_LONG = ProblemType(
+    "took-too-long", 503, "hub", "查询超时", "The read took longer than the hub allows",
+    "缩小查询：减小 limit，按 entity 或主键查询。", "Ask for less: a smaller limit, a filter by entity or by the key.", 10,
+)  # fmt: skip
+NOT_READY = ProblemType(
+    "not-ready", 503, "hub", "服务未就绪", "The API cannot serve reads now",
+    "查看 reasons；运营方可运行 shuqiao doctor。", "See reasons; the operator may run: shuqiao doctor.", 5,
+)  # fmt: skip
+INTERNAL = ProblemType(
+    "internal-error", 500, "hub", "系统内部错误", "The hub failed in a way it did not expect",
+    "请将 trace_id 告知数桥运营方。", "Tell the hub's operator the trace_id; nothing is wrong with the request.",
+)  # fmt: skip
+
+TYPES: Mapping[str, ProblemType] = {
+    kind.name: kind
+    for kind in (
+        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, INVALID_REQUEST, INVALID_CLIENT,
+        INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, DATABASE_UNAVAILABLE,
+        BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
+    )
+}  # fmt: skip
+
+
+class Problem(Exception):  # noqa: N818  (the RFC's own word)
+    """Ends a request with problem details. ``zh`` and ``en`` say what happened this time."""
+
+    def __init__(
+        self,
+        kind: ProblemType,
+        zh: str = "",
+        en: str = "",
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(en or kind.en)
+        self.kind, self.zh, self.en = kind, zh or kind.zh, en or kind.en
+        self.errors, self.headers, self.members = tuple(errors), dict(headers or {}), dict(members or {})
+
+
+def parameter_error(name: str, zh: str, en: str, *, where: str = "query") -> dict[str, str]:
+    """One entry of ``errors``: which parameter, by JSON Pointer into the parameters of that part of the request."""
+    escaped = name.replace("~", "~0").replace("/", "~1")
+    return {"in": where, "pointer": f"#/{escaped}", "detail": en, "detail_zh": zh}
+
+
+def body(problem: Problem, path: str, trace_id: str) -> dict[str, Any]:
+    """The members of the problem details."""
+    kind = problem.kind
+    members: dict[str, Any] = {
+        "type": kind.address,
+        "title": kind.en,
+        "title_zh": kind.zh,
+        "status": kind.status,
+        "detail": problem.en,
+        "detail_zh": problem.zh,
+        "advice": kind.advice_en,
+        "advice_zh": kind.advice_zh,
+        "fault": kind.fault,
+        "instance": path,
+        "trace_id": trace_id,
+    }
+    if problem.errors:
+        members["errors"] = list(problem.errors)
+    return members | problem.members
+
+
+def respond(request: Request, problem: Problem, media_type: str = MEDIA_TYPE) -> Response:
+    """The answer to a request that ended in a problem."""
+    headers = dict(problem.headers)
+    if problem.kind.retry_after is not None:
+        headers.setdefault("Retry-After", str(problem.kind.retry_after))
+    if problem.kind is UNAUTHENTICATED:
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="shuqiao"')
+    path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace").partition("?")[0]
+    trace_id = getattr(request.state, "trace_id", "")
+    content = orjson.dumps(body(problem, path, trace_id))
+    return Response(content, problem.kind.status, headers, media_type)

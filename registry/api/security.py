@@ -1,0 +1,169 @@
+"""Who may do what. Each route names one of these rules; an application with a route that names none does not start.
+
+=================  ==========================================================================
+``public``         anyone
+``known_client``   any client with a valid token and at least one scope
+``reader``         a client that may read at least one dataset
+``dataset_reader`` a client that may read the dataset in the path: ``read:<dataset>`` or ``read:*``
+``operator``       a client with ``operate``: batches and the quarantine
+=================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Path, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.routing import APIRoute
+from fastapi.security import OAuth2
+
+from registry.api.clients import OPERATE, READ_ALL
+from registry.api.parameters import only_declared
+from registry.api.problems import NOT_FOUND, NOT_GRANTED, UNAUTHENTICATED, Problem
+from registry.api.state import state_of
+from registry.api.tokens import TokenRefused
+from registry.storage.reads.datasets import DatasetState
+
+_bearer = OAuth2(
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl="/api/v1/token",
+            scopes={
+                "read:*": "every dataset 全部资源",
+                "read:{dataset}": "one dataset, for example read:legal_entity 单项资源",
+                "operate": "batches and quarantine 批次与退回数据",
+            },
+        )
+    ),
+    scheme_name="client_credentials",
+    description="OAuth 2.0 client credentials; the token goes into `Authorization: Bearer`.",
+    auto_error=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client whose token is good, with the scopes that both the token and the client now have."""
+
+    client_id: str
+    scopes: frozenset[str]
+
+    @property
+    def operates(self) -> bool:
+        """Whether it may see batches and the quarantine."""
+        return OPERATE in self.scopes
+
+    def may_read(self, dataset: str) -> bool:
+        """Whether the records of a dataset are granted."""
+        return READ_ALL in self.scopes or f"read:{dataset}" in self.scopes
+
+    def readable(self, datasets: Iterable[DatasetState]) -> list[DatasetState]:
+        """Those datasets whose records are granted."""
+        return [dataset for dataset in datasets if self.may_read(dataset.name)]
+
+
+async def public(request: Request) -> None:
+    """Anyone."""
+    only_declared(request)
+
+
+async def known_client(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """Any client with a valid token and at least one scope."""
+    caller = await _caller(request, authorization)
+    if not caller.scopes:
+        raise Problem(NOT_GRANTED, "该客户端没有任何授权。", "The client has no scope at all.")
+    only_declared(request)
+    return caller
+
+
+async def reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that may read at least one dataset."""
+    caller = await _caller(request, authorization)
+    if not any(scope.startswith("read:") for scope in caller.scopes):
+        raise Problem(NOT_GRANTED, "需要授权范围 read:<dataset>。", "The scope read:<dataset> is needed.")
+    only_declared(request)
+    return caller
+
+
+async def dataset_reader(
+    request: Request, authorization: Annotated[str | None, Security(_bearer)], dataset: Annotated[str, Path()]
+) -> Caller:
+    """A client that may read the dataset in the path. A dataset that is not granted looks like one that is not there."""
+    caller = await _caller(request, authorization)
+    if not caller.may_read(dataset):
+        raise Problem(NOT_GRANTED, f"需要授权范围 read:{dataset}。", f"The scope read:{dataset} is needed.")
+    only_declared(request)
+    return caller
+
+
+async def operator(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client with ``operate``."""
+    caller = await _caller(request, authorization)
+    if not caller.operates:
+        raise Problem(NOT_GRANTED, "需要授权范围 operate。", "The scope operate is needed.")
+    only_declared(request)
+    return caller
+
+
+RULES: tuple[Callable[..., Any], ...] = (public, known_client, reader, dataset_reader, operator)
+
+Public = Depends(public)
+KnownClient = Annotated[Caller, Depends(known_client)]
+Reader = Annotated[Caller, Depends(reader)]
+DatasetReader = Annotated[Caller, Depends(dataset_reader)]
+Operator = Annotated[Caller, Depends(operator)]
+
+
+async def granted_dataset(request: Request, caller: DatasetReader, dataset: Annotated[str, Path()]) -> DatasetState:
+    """The dataset in the path, which the caller may read. Raises Problem if the registry holds none of that name."""
+    del caller  # being allowed comes before finding out what there is
+    found = (await state_of(request).datasets()).get(dataset)
+    if found is None:
+        raise Problem(NOT_FOUND, f"没有数据集 {dataset}。", f"There is no dataset {dataset}.")
+    return found
+
+
+GrantedDataset = Annotated[DatasetState, Depends(granted_dataset)]
+
+
+def rule_of(route: APIRoute) -> Callable[..., Any] | None:
+    """The rule that a route names; None unless it is exactly one."""
+    named = {call for call in _calls(route.dependant) if call in RULES}
+    return next(iter(named)) if len(named) == 1 else None
+
+
+def check_rules(app: FastAPI) -> None:
+    """Refuse an application with a route that names no rule: forgetting one must not open a door."""
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or rule_of(route) is None:
+            raise RuntimeError(f"the route {getattr(route, 'path', route)} does not name one rule of access")
+
+
+def _calls(dependant: Dependant) -> list[Any]:
+    return [call for inner in dependant.dependencies for call in (inner.call, *_calls(inner))]
+
+
+async def _caller(request: Request, authorization: str | None) -> Caller:
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Problem(UNAUTHENTICATED, "请求没有携带访问令牌。", "The request carries no access token.")
+    state = state_of(request)
+    try:
+        claims = state.tokens.verify(token.strip())
+    except TokenRefused as error:
+        raise _refused("访问令牌无效或已过期。", f"The access token is refused: {error}.") from error
+    client = await state.client(claims.client_id)
+    if client is None or client.revoked:
+        raise _refused("该客户端已被撤销。", "The client has been revoked.")
+    request.state.client_id = client.id
+    return Caller(client.id, claims.scopes & client.scopes)
+
+
+def _refused(zh: str, en: str) -> Problem:
+    return Problem(
+        UNAUTHENTICATED, zh, en, headers={"WWW-Authenticate": 'Bearer realm="shuqiao", error="invalid_token"'}
+    )

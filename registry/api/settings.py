@@ -1,0 +1,58 @@
+"""What the API needs to know, read from the environment once, at the edge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class ApiSettingsError(ValueError):
+    """A setting is missing or cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Every setting of the API."""
+
+    database_url: str = field(repr=False)
+    token_key: Path
+    """Where the key that signs tokens lies; made, readable by its owner only, if there is none."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    """0: any free port."""
+    token_seconds: int = 900
+    """How long a token is good for."""
+    client_check_seconds: float = 1.0
+    """A revoked client's tokens stop working within this time."""
+    catalogue_seconds: float = 1.0
+    """Datasets and the age of their data are read again after this time."""
+    pool_size: int = 10
+    statement_seconds: float = 10.0
+    feed_poll_seconds: float = 0.5
+    """How often a waiting reader of the change feed looks again."""
+
+
+def from_environment(environ: Mapping[str, str] | None = None, *, port: int | None = None) -> ApiSettings:
+    """The settings of this process's environment. Raises ApiSettingsError with what is missing or wrong."""
+    given = os.environ if environ is None else environ
+    url = given.get("SHUQIAO_DATABASE_URL", "")
+    if not url:
+        raise ApiSettingsError(
+            "SHUQIAO_DATABASE_URL is not set; expected postgresql://user:password@host:port/database"
+        )
+    run_dir = Path(given.get("SHUQIAO_RUN_DIR") or ".run")
+    key = Path(given.get("SHUQIAO_TOKEN_KEY") or run_dir / "token_key.pem")
+    return ApiSettings(
+        database_url=url,
+        token_key=key,
+        host=given.get("SHUQIAO_API_HOST") or "127.0.0.1",
+        port=_port(given.get("SHUQIAO_API_PORT") or "8000") if port is None else port,
+    )
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 1 << 16:
+        return int(text)
+    raise ApiSettingsError(f"SHUQIAO_API_PORT cannot be {text!r}; expected a port number, 1 to 65535 (0: any free one)")

@@ -1,0 +1,81 @@
+"""What the routes share while the API runs: the pool, tokens, and short memories of clients and datasets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+from starlette.requests import Request
+
+from registry.api.settings import ApiSettings
+from registry.api.tokens import Tokens
+from registry.storage.reads import clients, datasets
+from registry.storage.reads.clients import Client
+from registry.storage.reads.datasets import DatasetState
+from registry.storage.reads.pool import Pool
+
+Value = TypeVar("Value")
+
+
+class Remembered(Generic[Value]):
+    """A value that is read again when it is older than some seconds; at once only by one of those who ask."""
+
+    def __init__(self, read: Callable[[], Awaitable[Value]], seconds: float) -> None:
+        self._read, self._seconds = read, seconds
+        self._value: Value | None = None
+        self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> Value:
+        """The value, at most that old. Raises what the reading raises."""
+        if (fresh := self._fresh()) is not None:
+            return fresh
+        async with self._lock:
+            if (fresh := self._fresh()) is not None:
+                return fresh
+            begun = time.monotonic()
+            value = await self._read()
+            self._value, self._read_at = value, begun
+            return value
+
+    def _fresh(self) -> Value | None:
+        return self._value if time.monotonic() - self._read_at < self._seconds else None
+
+
+class ApiState:
+    """The parts of a running API."""
+
+    def __init__(self, settings: ApiSettings, tokens: Tokens) -> None:
+        self.settings, self.tokens = settings, tokens
+        self.pool = Pool(settings.database_url, size=settings.pool_size, statement_seconds=settings.statement_seconds)
+        self.hashing = asyncio.Semaphore(2)
+        """Secrets are hashed slowly on purpose: a few at a time."""
+        self.closing = asyncio.Event()
+        """Set when the server is told to end: whoever waits for changes answers at once."""
+        self._datasets = Remembered(lambda: datasets.all_datasets(self.pool), settings.catalogue_seconds)
+        self._clients: dict[str, Remembered[tuple[Client | None]]] = {}
+
+    async def datasets(self) -> Mapping[str, DatasetState]:
+        """The datasets by name, with the age of their data. Raises ReadError."""
+        return await self._datasets.get()
+
+    async def client(self, client_id: str) -> Client | None:
+        """A client as it stands now, or stood a moment ago. Raises ReadError."""
+        remembered = self._clients.get(client_id)
+        if remembered is None:
+            if len(self._clients) >= 10_000:  # noqa: PLR2004  (only ids in tokens that the hub signed come here)
+                self._clients.clear()
+
+            async def read() -> tuple[Client | None]:
+                return (await clients.one(self.pool, client_id),)
+
+            remembered = self._clients[client_id] = Remembered(read, self.settings.client_check_seconds)
+        return (await remembered.get())[0]
+
+
+def state_of(request: Request) -> ApiState:
+    """The running API that a request came to."""
+    state: ApiState = request.app.state.api
+    return state

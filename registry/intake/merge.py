@@ -1,0 +1,434 @@
+"""The set-wise merge of staged rows into a dataset: SQL over whole batches, inside the publishing transaction.
+
+Words: *staged* is the view over a batch's staging tables; *aside* lists staged rows that do not take part (repeated,
+overtaken, or refused at this stage). The first load of a dataset builds its partition beside the table, indexes last,
+and attaches it: with ``wal_level=minimal`` PostgreSQL need not even log it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import scalar_row
+
+from registry.domain.batches import Mode
+
+_DATASET_LOCK = 0x5344  # first half of the advisory lock on a dataset's partition; the second is the dataset's id
+_SEQUENCE_LOCK = 0x5351
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """One publishing transaction."""
+
+    batch_id: int
+    connector_id: int
+    dataset_id: int
+    department: str
+    records_before: int
+    mode: Mode
+    dry_run: bool
+    started_at: datetime
+    moment: datetime
+
+    @property
+    def records(self) -> sql.Identifier:
+        """The dataset's partition of current records."""
+        return sql.Identifier("registry", f"record_{self.dataset_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What the merge did."""
+
+    new: int
+    changed: int
+    unchanged: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Valid rows that do not take part in the merge."""
+
+    duplicates: int
+    refused: int
+
+
+def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[tuple[int, sql.Identifier]]) -> None:
+    """Make the temporary view ``staged`` and the table ``aside`` of this transaction."""
+    for _, table in tables:
+        connection.execute(sql.SQL("ANALYZE {} (key, row_id)").format(table))
+    selects: list[sql.Composable] = [
+        sql.SQL("SELECT {}::int AS part, ordinal, key, row_id, entity, hash, deleted, body FROM {}").format(
+            sql.Literal(number), table
+        )
+        for number, table in tables
+    ]
+    if not selects:
+        selects = [
+            sql.SQL(
+                'SELECT 0 AS part, 0::bigint AS ordinal, NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS'
+                ' row_id, NULL::text COLLATE "C" AS entity, NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body'
+                " WHERE false"
+            )
+        ]
+    connection.execute(
+        sql.SQL("CREATE OR REPLACE TEMPORARY VIEW staged AS {}").format(sql.SQL(" UNION ALL ").join(selects))
+    )
+    connection.execute(
+        "CREATE TEMPORARY TABLE aside (part int, ordinal bigint, why text, PRIMARY KEY (part, ordinal)) ON COMMIT DROP"
+    )
+    _make_partition_exist(connection, work)
+
+
+def set_repeats_aside(connection: psycopg.Connection, work: Merge, *, ordered: bool) -> None:
+    """Of rows with one row id, then of rows with one key, only the last takes part.
+
+    Where rows are not ``ordered`` and one part holds one key with different content, nobody can tell which one is
+    true: all of them are set aside as ``contradiction``.
+    """
+    del work
+    for column in ("row_id", "key"):
+        repeated = connection.execute(
+            sql.SQL(
+                "SELECT FROM staged WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1 LIMIT 1"
+            ).format(column=sql.Identifier(column))
+        ).rowcount
+        if not repeated:
+            continue
+        connection.execute(
+            sql.SQL(
+                """
+                INSERT INTO aside
+                SELECT part, ordinal, CASE WHEN contradicts THEN 'contradiction' ELSE 'duplicate' END
+                FROM (
+                    SELECT part, ordinal, last, place,
+                        NOT %(ordered)s AND part = last AND min(hash) FILTER (WHERE part = last) OVER same
+                            <> max(hash) FILTER (WHERE part = last) OVER same AS contradicts
+                    FROM (
+                        SELECT part, ordinal, {column} AS same_as, hash::text,
+                            max(part) OVER (PARTITION BY {column}) AS last,
+                            row_number() OVER (PARTITION BY {column} ORDER BY part DESC, ordinal DESC) AS place
+                        FROM staged s WHERE {column} IN (
+                            SELECT {column} FROM staged WHERE {column} IS NOT NULL
+                            GROUP BY {column} HAVING count(*) > 1)
+                          AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
+                    ) ranked
+                    WINDOW same AS (PARTITION BY same_as)
+                ) judged
+                WHERE contradicts OR place > 1
+                """
+            ).format(column=sql.Identifier(column)),
+            {"ordered": ordered},
+        )
+
+
+def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
+    """A record has one authoritative connector: a row whose key another one has published goes to quarantine."""
+    foreign = connection.execute(
+        sql.SQL("SELECT FROM {} WHERE connector_id <> %s LIMIT 1").format(work.records), (work.connector_id,)
+    ).rowcount
+    if not foreign:
+        return
+    connection.execute(
+        sql.SQL(
+            """
+            WITH refused AS (
+                INSERT INTO aside
+                SELECT s.part, s.ordinal, 'foreign' FROM staged s JOIN {records} r ON r.key = s.key
+                WHERE r.connector_id <> %(connector)s AND NOT s.deleted
+                  AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
+                RETURNING part, ordinal)
+            INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)
+            SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id, s.key, p.label, s.body,
+                jsonb_build_array(jsonb_build_object('pointer', '', 'rule', 'key.owned',
+                    'zh', '此主键的记录已由连接器 ' || c.name || ' 发布,一数一源', 'en',
+                    'a record of this key is published by connector ' || c.name || ': one record, one source'))
+            FROM staged s JOIN refused USING (part, ordinal)
+            JOIN registry.batch_part p ON p.batch_id = %(batch)s AND p.number = s.part
+            JOIN {records} r ON r.key = s.key JOIN registry.connector c ON c.id = r.connector_id
+            """
+        ).format(records=work.records),
+        {"connector": work.connector_id, "batch": work.batch_id},
+    )
+
+
+def count_aside(connection: psycopg.Connection, work: Merge) -> Aside:
+    """How many valid rows do not take part, and why."""
+    del work
+    row = connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE a.why = 'duplicate'), count(*) FILTER (WHERE a.why <> 'duplicate')
+        FROM aside a JOIN staged s USING (part, ordinal) WHERE NOT s.deleted
+        """
+    ).fetchone()
+    return Aside(*row) if row else Aside(0, 0)
+
+
+def apply(connection: psycopg.Connection, work: Merge, *, snapshot: bool) -> Merged:
+    """Merge the staged rows; ``snapshot``: delete what they lack (but not what was refused: its last version stays)."""
+    some_aside = connection.execute("SELECT FROM aside LIMIT 1").rowcount > 0
+    taking_part = sql.SQL(
+        "NOT s.deleted AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)"
+        if some_aside
+        else "NOT s.deleted"
+    )
+    empty = not connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(work.records)).rowcount
+    if empty:
+        return Merged(_load(connection, work, taking_part), 0, 0, 0)
+    deleted = _delete(connection, work, taking_part, snapshot=snapshot)
+    return _merge(connection, work, taking_part, deleted)
+
+
+def _make_partition_exist(connection: psycopg.Connection, work: Merge) -> None:
+    """One partition per dataset for records and for history, made in its first publishing transaction."""
+    if _attached(connection, work) is None:
+        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_DATASET_LOCK, work.dataset_id))
+    if _attached(connection, work) is None:
+        for table in ("record", "record_history"):
+            connection.execute(
+                sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS, CHECK (dataset_id = {}))").format(
+                    sql.Identifier("registry", f"{table}_{work.dataset_id}"),
+                    sql.Identifier("registry", table),
+                    sql.Literal(work.dataset_id),
+                )
+            )
+
+
+def _attached(connection: psycopg.Connection, work: Merge) -> bool | None:
+    """Whether the dataset's partition is part of the table yet; None when there is none.
+
+    Asks pg_class itself: to_regclass() may answer from a cache that another session's commit has outdated.
+    """
+    row = connection.execute(
+        "SELECT relispartition FROM pg_class WHERE relnamespace = 'registry'::regnamespace AND relname = %s",
+        (f"record_{work.dataset_id}",),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _attach(connection: psycopg.Connection, work: Merge) -> None:
+    """Index the freshly loaded partition (faster than row by row) and make it part of the tables."""
+    for table, indexes in (
+        ("record", ("PRIMARY KEY (dataset_id, key)", "(connector_id, row_id)", "(entity)")),
+        ("record_history", ("PRIMARY KEY (dataset_id, key, version)", "(entity)")),
+    ):
+        partition = sql.Identifier("registry", f"{table}_{work.dataset_id}")
+        for index in indexes:
+            if index.startswith("PRIMARY"):
+                connection.execute(sql.SQL("ALTER TABLE {} ADD {}").format(partition, sql.SQL(index)))
+            else:
+                connection.execute(sql.SQL("CREATE INDEX ON {} {}").format(partition, sql.SQL(index)))
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
+                sql.Identifier("registry", table), partition, sql.Literal(work.dataset_id)
+            )
+        )
+        check = sql.Identifier(f"{table}_{work.dataset_id}_dataset_id_check")
+        connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(partition, check))
+
+
+def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL) -> int:
+    """The first rows of a dataset: nothing to compare with."""
+    rows = _scalar(connection, "SELECT count(*) FROM staged") or 0
+    first = _reserve(connection, rows)
+    _ensure_change_partition(connection, work)
+    loaded = connection.execute(
+        sql.SQL(
+            """
+            WITH loaded AS (
+                INSERT INTO {records}
+                    (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity)
+                SELECT %(dataset)s, s.key, s.body, s.hash, %(first)s + row_number() OVER (), %(moment)s, %(batch)s,
+                    %(connector)s, s.row_id, s.entity
+                FROM staged s WHERE {taking_part}
+                RETURNING version, key)
+            INSERT INTO registry.change (xid, seq, at, dataset_id, batch_id, operation, key)
+            SELECT pg_current_xact_id(), version, %(moment)s, %(dataset)s, %(batch)s, 'n', key FROM loaded
+            """
+        ).format(records=work.records, taking_part=taking_part),
+        _values(work) | {"first": first},
+    ).rowcount
+    if not _attached(connection, work):
+        _attach(connection, work)
+        connection.execute(sql.SQL("ANALYZE {} (key, row_id, entity)").format(work.records))
+    return loaded
+
+
+def _delete(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, *, snapshot: bool) -> int:
+    """End the records that the source says, or shows, to be gone; how many."""
+    connection.execute('CREATE TEMPORARY TABLE gone (key text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
+    values = _values(work)
+    # Flagged rows; a row id may stand under another key than before, and then the old key's record goes.
+    connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO gone
+            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.row_id = s.row_id
+            WHERE s.deleted AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
+            UNION
+            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.key = s.key
+            WHERE s.deleted AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
+            UNION
+            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.row_id = s.row_id
+            WHERE {taking_part} AND r.key <> s.key
+            """
+        ).format(records=work.records, taking_part=taking_part),
+        values,
+    )
+    if snapshot:
+        connection.execute(
+            sql.SQL(
+                """
+                INSERT INTO gone
+                SELECT r.key FROM {records} r
+                WHERE r.connector_id = %(connector)s
+                  AND NOT EXISTS (SELECT FROM staged s WHERE s.key = r.key AND {taking_part})
+                  AND NOT EXISTS (SELECT FROM staged_refused f WHERE f.row_id = r.row_id)
+                  AND NOT EXISTS (SELECT FROM staged_refused f WHERE f.key = r.key)
+                ON CONFLICT DO NOTHING
+                """
+            ).format(records=work.records, taking_part=taking_part),
+            values,
+        )
+    # A key that this very batch brings (again) under a valid row stays.
+    connection.execute(sql.SQL("DELETE FROM gone g USING staged s WHERE s.key = g.key AND {}").format(taking_part))
+    rows = _scalar(connection, "SELECT count(*) FROM gone") or 0
+    if not rows:
+        return 0
+    first = _reserve(connection, rows)
+    _ensure_change_partition(connection, work)
+    return connection.execute(
+        sql.SQL(
+            """
+            WITH ended AS (DELETE FROM {records} r USING gone g WHERE r.key = g.key RETURNING r.*),
+            kept AS (
+                INSERT INTO registry.record_history
+                    (dataset_id, key, body, hash, version, valid_from, valid_to, batch_id, ended_batch_id, connector_id,
+                     row_id, entity)
+                SELECT dataset_id, key, body, hash, version, valid_from, %(moment)s, batch_id, %(batch)s, connector_id,
+                    row_id, entity
+                FROM ended)
+            INSERT INTO registry.change (xid, seq, at, dataset_id, batch_id, operation, key)
+            SELECT pg_current_xact_id(), %(first)s + row_number() OVER (), %(moment)s, %(dataset)s, %(batch)s, 'd', key
+            FROM ended
+            """
+        ).format(records=work.records),
+        values | {"first": first},
+    ).rowcount
+
+
+def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, deleted: int) -> Merged:
+    """New and changed rows into records, superseded versions into history, each change into the feed."""
+    values = _values(work)
+    total = _scalar(connection, sql.SQL("SELECT count(*) FROM staged s WHERE {}").format(taking_part)) or 0
+    connection.execute(
+        sql.SQL(
+            """
+            CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
+            SELECT s.key, s.row_id, s.entity, s.hash, s.body, r.version AS old_version,
+                r.hash IS NOT DISTINCT FROM s.hash AS moved
+            FROM staged s LEFT JOIN {records} r ON r.key = s.key AND r.dataset_id = {dataset}
+            WHERE (r.key IS NULL OR r.hash <> s.hash OR r.row_id <> s.row_id) AND {taking_part}
+            """
+        ).format(records=work.records, dataset=sql.Literal(work.dataset_id), taking_part=taking_part)
+    )
+    connection.execute("ANALYZE delta")
+    connection.execute(
+        sql.SQL(
+            "UPDATE {records} r SET row_id = d.row_id FROM delta d"
+            " WHERE d.moved AND r.key = d.key AND r.dataset_id = %(dataset)s"
+        ).format(records=work.records),
+        values,
+    )
+    rows = _scalar(connection, "SELECT count(*) FROM delta WHERE NOT moved") or 0
+    if not rows:
+        return Merged(0, 0, total, deleted)
+    first = _reserve(connection, rows)
+    _ensure_change_partition(connection, work)
+    connection.execute(
+        "CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS SELECT key, old_version,"
+        " %s + row_number() OVER (ORDER BY key) AS version FROM delta WHERE NOT moved",
+        (first,),
+    )
+    connection.execute("ANALYZE numbered")
+    changed = connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO registry.record_history
+                (dataset_id, key, body, hash, version, valid_from, valid_to, batch_id, ended_batch_id, connector_id,
+                 row_id, entity)
+            SELECT r.dataset_id, r.key, r.body, r.hash, r.version, r.valid_from, %(moment)s, r.batch_id, %(batch)s,
+                r.connector_id, r.row_id, r.entity
+            FROM {records} r JOIN numbered n ON n.key = r.key WHERE r.dataset_id = %(dataset)s
+            """
+        ).format(records=work.records),
+        values,
+    ).rowcount
+    connection.execute(
+        sql.SQL(
+            """
+            UPDATE {records} r SET body = d.body, hash = d.hash, version = n.version, valid_from = %(moment)s,
+                batch_id = %(batch)s, row_id = d.row_id, entity = d.entity
+            FROM delta d JOIN numbered n USING (key)
+            WHERE r.key = d.key AND r.dataset_id = %(dataset)s AND n.old_version IS NOT NULL
+            """
+        ).format(records=work.records),
+        values,
+    )
+    new = connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO {records}
+                (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity)
+            SELECT %(dataset)s, d.key, d.body, d.hash, n.version, %(moment)s, %(batch)s, %(connector)s, d.row_id,
+                d.entity
+            FROM delta d JOIN numbered n USING (key) WHERE n.old_version IS NULL ORDER BY d.key
+            """
+        ).format(records=work.records),
+        values,
+    ).rowcount
+    connection.execute(
+        """
+        INSERT INTO registry.change (xid, seq, at, dataset_id, batch_id, operation, key)
+        SELECT pg_current_xact_id(), version, %(moment)s, %(dataset)s, %(batch)s,
+            (CASE WHEN old_version IS NULL THEN 'n' ELSE 'c' END)::"char", key FROM numbered ORDER BY version
+        """,
+        values,
+    )
+    return Merged(new, changed, total - new - changed, deleted)
+
+
+def _reserve(connection: psycopg.Connection, count: int) -> int:
+    """Take ``count`` numbers of the change sequence; the one before the first. The lock lasts a moment only."""
+    connection.execute("SELECT pg_advisory_lock(%s, 0)", (_SEQUENCE_LOCK,))
+    try:
+        last = _scalar(connection, "SELECT nextval('registry.change_seq')") or 1
+        connection.execute("SELECT setval('registry.change_seq', %s)", (last + max(count, 1),))
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s, 0)", (_SEQUENCE_LOCK,))
+    return last
+
+
+def _ensure_change_partition(connection: psycopg.Connection, work: Merge) -> None:
+    connection.execute("SELECT registry.ensure_change_partition(%s)", (work.moment,))
+
+
+def _values(work: Merge) -> dict[str, object]:
+    return {
+        "dataset": work.dataset_id,
+        "connector": work.connector_id,
+        "batch": work.batch_id,
+        "moment": work.moment,
+    }
+
+
+def _scalar(connection: psycopg.Connection, query: sql.Composed | str, *values: object) -> int | None:
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        value: int | None = cursor.execute(query, values or None).fetchone()
+        return value

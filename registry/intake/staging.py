@@ -1,0 +1,163 @@
+"""Stage one part of a batch: COPY into an unlogged table of this attempt's own.
+
+Every few thousand rows commit on their own, so a pull of hours holds nobody back. An attempt counts only once
+:meth:`Staging.finish` has said so; what a killed attempt left behind is dropped by the next one. The table is
+unlogged: after a crash of the database it is empty, the count no longer matches, and publishing asks for the part
+again (:class:`registry.intake.errors.StagingMissing`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from registry.domain.batches import State
+from registry.intake.errors import BatchNotOpen, IntakeError
+
+NULL = "\\N"
+"""How COPY's text format writes a missing value."""
+_MUST_ESCAPE = re.compile(r"[\\\t\n\r]")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row on its way to quarantine."""
+
+    ordinal: int
+    row_id: str
+    key: str | None
+    place: str
+    raw: Mapping[str, Any]
+    reasons: Sequence[Mapping[str, str]]
+
+
+def table_name(batch_id: int, part: int, attempt: int) -> sql.Identifier:
+    """The staging table of one attempt to pull one part."""
+    return sql.Identifier("staging", f"b{batch_id}_p{part}_a{attempt}")
+
+
+class Staging:
+    """One attempt to stage one part of a batch. Use: add/delete/refuse as rows come, then :meth:`finish`."""
+
+    def __init__(self, connection: psycopg.Connection, batch_id: int, part: int) -> None:
+        """Begin a new attempt. ``connection`` is autocommit and this attempt's alone. Raises BatchNotOpen."""
+        self._connection, self._batch_id, self._part = connection, batch_id, part
+        connection.execute("SET synchronous_commit = off")
+        with connection.transaction():
+            _lock_open(connection, batch_id)
+            row = connection.execute(
+                "UPDATE registry.batch_part SET attempts = attempts + 1 WHERE batch_id = %s AND number = %s"
+                " RETURNING attempts, staged_attempt",
+                (batch_id, part),
+            ).fetchone()
+            if row is None:
+                raise IntakeError(f"batch {batch_id} has no part {part}")
+            self._attempt, staged = int(row[0]), row[1]
+            for attempt in range(1, self._attempt):
+                if attempt != staged:
+                    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table_name(batch_id, part, attempt)))
+            table = table_name(batch_id, part, self._attempt)
+            connection.execute(
+                sql.SQL(
+                    'CREATE UNLOGGED TABLE {} (ordinal bigint NOT NULL, key text COLLATE "C",'
+                    ' row_id text COLLATE "C" NOT NULL, entity text COLLATE "C", hash uuid, deleted bool NOT NULL,'
+                    " body jsonb) WITH (autovacuum_enabled = false)"
+                ).format(table)
+            )
+        self._copy = sql.SQL("COPY {} (ordinal, key, row_id, entity, hash, deleted, body) FROM STDIN").format(table)
+        self._accepted = self._refused = self._deletes = 0
+
+    def add(
+        self,
+        ordinals: Iterable[int],
+        keys: Iterable[str],
+        row_ids: Iterable[str],
+        entities: Iterable[str | None],
+        bodies: Iterable[Mapping[str, Any]],
+    ) -> None:
+        """Stage valid records; the iterables run side by side. ``ordinal`` orders rows within the part."""
+        dumps, option, search = orjson.dumps, orjson.OPT_SORT_KEYS, _MUST_ESCAPE.search
+        lines = []
+        for ordinal, key, row_id, entity, record in zip(ordinals, keys, row_ids, entities, bodies, strict=True):
+            body = dumps(record, option=option)
+            if search(key) or search(row_id) or (entity is not None and search(entity)):
+                key, row_id = key.translate(_ESCAPES), row_id.translate(_ESCAPES)  # noqa: PLW2901
+                entity = entity and entity.translate(_ESCAPES)  # noqa: PLW2901
+            digest = blake2b(body, digest_size=16).hexdigest()
+            head = f"{ordinal}\t{key}\t{row_id}\t{entity or NULL}\t{digest}\tf\t"
+            lines.append(head.encode() + body.replace(b"\\", b"\\\\"))
+        if lines:
+            self._accepted += len(lines)
+            self._send(lines)
+
+    def delete(self, rows: Iterable[tuple[int, str | None, str]]) -> None:
+        """Stage deletions: (ordinal, key if the row has one, row id)."""
+        lines = [
+            f"{ordinal}\t{NULL if key is None else key.translate(_ESCAPES)}\t{row_id.translate(_ESCAPES)}"
+            "\t\\N\t\\N\tt\t\\N".encode()
+            for ordinal, key, row_id in rows
+        ]
+        if lines:
+            self._deletes += len(lines)
+            self._send(lines)
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Stage refused rows with their reasons."""
+        if not refusals:
+            return
+        self._refused += len(refusals)
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO registry.staged_refusal"
+                " (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (self._batch_id, self._part, self._attempt, refusal.ordinal, refusal.row_id, refusal.key)
+                    + (refusal.place, Jsonb(refusal.raw), Jsonb(list(refusal.reasons)))
+                    for refusal in refusals
+                ],
+            )
+
+    def finish(
+        self, reached: Mapping[str, Any] | None, *, unchanged: bool = False, missing_columns: Sequence[str] = ()
+    ) -> None:
+        """Declare this attempt the part's staged content. Raises BatchNotOpen when the batch has ended meanwhile."""
+        with self._connection.transaction():
+            _lock_open(self._connection, self._batch_id)
+            self._connection.execute(
+                """
+                UPDATE registry.batch_part SET staged_attempt = %s, staged_at = clock_timestamp(), pulled = %s,
+                    accepted = %s, refused = %s, delete_flags = %s, unchanged = %s, reached = %s, missing_columns = %s
+                WHERE batch_id = %s AND number = %s
+                """,
+                (self._attempt, self._accepted + self._refused + self._deletes, self._accepted, self._refused)
+                + (self._deletes, unchanged, None if reached is None else Jsonb(reached), list(missing_columns))
+                + (self._batch_id, self._part),
+            )
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Rows so far: accepted, refused, deletions."""
+        return self._accepted, self._refused, self._deletes
+
+    def _send(self, lines: list[bytes]) -> None:
+        lines.append(b"")
+        with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.write(b"\n".join(lines))
+
+
+def _lock_open(connection: psycopg.Connection, batch_id: int) -> None:
+    row = connection.execute("SELECT state FROM registry.batch WHERE id = %s FOR SHARE", (batch_id,)).fetchone()
+    if row is None:
+        raise IntakeError(f"there is no batch {batch_id}")
+    if row[0] != State.PULLING:
+        raise BatchNotOpen(batch_id, State(row[0]))

@@ -1,0 +1,72 @@
+"""The change feed, read so that nothing is skipped while many transactions commit at once.
+
+Numbers of a sequence are handed out before their transactions commit, so a reader that has seen number 9 may meet
+number 8 later. The feed is therefore read in the order of (transaction id, number), and only below the oldest
+transaction that was still running when the statement's snapshot was taken: below it nothing can appear any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registry.storage.reads.pool import Pool, Row
+from registry.storage.reads.records import STALE
+
+_CHANGES = """
+WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
+SELECT h.xmin::text AS horizon, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
+       coalesce(r.body, o.body) AS body, b.connector_id, c.name AS connector,
+       s.since AS stale_since, s.reasons AS stale_reasons
+FROM horizon h
+LEFT JOIN LATERAL (
+    SELECT * FROM registry.change
+    WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < h.xmin AND dataset_id = ANY($3::smallint[])
+    ORDER BY xid, seq LIMIT $4
+) f ON true
+LEFT JOIN registry.record r ON r.dataset_id = f.dataset_id AND r.key = f.key AND r.version = f.seq
+LEFT JOIN registry.record_history o ON o.dataset_id = f.dataset_id AND o.key = f.key AND o.version = f.seq
+LEFT JOIN registry.batch b ON b.id = f.batch_id
+LEFT JOIN registry.connector c ON c.id = b.connector_id
+""" + STALE.format(version="r", until="") + """
+ORDER BY f.xid, f.seq
+"""  # fmt: skip
+
+_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Position:
+    """A place in the feed: everything up to and including this change has been read."""
+
+    xid: int
+    seq: int
+
+
+START = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A stretch of the feed."""
+
+    rows: Sequence[Row]
+    reached: Position
+    more: bool
+    """Whether the limit ended it, not the feed."""
+
+
+async def after(pool: Pool, position: Position, dataset_ids: Sequence[int], limit: int) -> Changes:
+    """The changes of some datasets after a position; ``reached`` moves on over the changes of all others too."""
+    rows = await pool.rows(_CHANGES, str(position.xid), position.seq, list(dataset_ids), limit + 1)
+    found = [row for row in rows if row["xid"] is not None]
+    if len(found) > limit:
+        last = found[limit - 1]
+        return Changes(found[:limit], Position(int(last["xid"]), last["seq"]), more=True)
+    return Changes(found, max(position, Position(int(rows[0]["horizon"]), 0)), more=False)
+
+
+async def end(pool: Pool) -> Position:
+    """The place after everything that is committed and can be read now."""
+    rows = await pool.rows(_HORIZON)
+    return Position(int(rows[0]["horizon"]), 0)

@@ -1,0 +1,130 @@
+"""Versions of records: as they are, as they were, one record's history, everything of one entity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.storage.reads.arguments import Arguments
+from registry.storage.reads.pool import Pool, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A top-level field that must equal a value (given as JSON), or an array that must hold it."""
+
+    field: str
+    value: str
+    within_array: bool = False
+
+
+STALE = """
+LEFT JOIN LATERAL (
+    SELECT min(f.first_seen) AS since, jsonb_agg(f.reasons) AS reasons FROM (
+        SELECT id, first_seen, reasons FROM registry.refusal
+        WHERE closed_at IS NULL AND connector_id = {version}.connector_id AND row_id = {version}.row_id
+        UNION
+        SELECT id, first_seen, reasons FROM registry.refusal
+        WHERE closed_at IS NULL AND dataset_id = {version}.dataset_id AND key = {version}.key
+    ) f{until}
+) s ON true
+"""
+"""Open refusals of what is now at the source in the place of a version: found by the source's row, or by the key."""
+
+_CURRENT = """
+SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.batch_id, r.connector_id,
+       r.row_id
+FROM registry.record r WHERE {where}
+"""
+_ENDED = """
+SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.batch_id, r.connector_id, r.row_id
+FROM registry.record_history r WHERE {where}
+"""
+_WITH_SOURCE = """
+SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.body, v.batch_id, c.name AS connector,
+       s.since AS stale_since, s.reasons AS stale_reasons
+FROM ({versions}) v JOIN registry.connector c ON c.id = v.connector_id {stale} ORDER BY {order}
+"""
+
+
+async def page(
+    pool: Pool,
+    dataset_id: int,
+    *,
+    after: str | None,
+    limit: int,
+    as_of: datetime | None = None,
+    entity: str | None = None,
+    key: str | None = None,
+    filters: Sequence[Filter] = (),
+) -> list[Row]:
+    """Records of a dataset in the order of their keys, after a key."""
+    arguments = Arguments()
+    where = [f"r.dataset_id = {arguments.add(dataset_id)}"]
+    if after is not None:
+        where.append(f"r.key > {arguments.add(after)}")
+    if entity is not None:
+        where.append(f"r.entity = {arguments.add(entity)}")
+    if key is not None:
+        where.append(f"r.key = {arguments.add(key)}")
+    for wanted in filters:
+        operator = "@>" if wanted.within_array else "="
+        where.append(f"r.body -> {arguments.add(wanted.field)}::text {operator} {arguments.add(wanted.value)}::jsonb")
+    moment = None if as_of is None else arguments.add(as_of)
+    versions = _versions(where, moment, f"ORDER BY r.key LIMIT {arguments.add(limit)}", "key")
+    return await pool.rows(_with_source(versions, "v.key", moment), *arguments)
+
+
+async def one(pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None) -> Row | None:
+    """The version of a record that is valid now, or was at a time."""
+    found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key)
+    return found[0] if found else None
+
+
+async def history(pool: Pool, dataset_id: int, key: str, *, before: int | None, limit: int) -> list[Row]:
+    """Every version of a record, the newest first."""
+    arguments = Arguments()
+    where = [f"r.dataset_id = {arguments.add(dataset_id)}", f"r.key = {arguments.add(key)}"]
+    if before is not None:
+        where.append(f"r.version < {arguments.add(before)}")
+    condition = " AND ".join(where)
+    versions = (
+        f"{_CURRENT.format(where=condition)} UNION ALL {_ENDED.format(where=condition)}"
+        f" ORDER BY version DESC LIMIT {arguments.add(limit)}"
+    )
+    stale = STALE.format(version="v", until="").replace(") s ON true", ") s ON v.valid_to IS NULL")
+    return await pool.rows(_WITH_SOURCE.format(versions=versions, stale=stale, order="v.version DESC"), *arguments)
+
+
+async def of_entity(
+    pool: Pool, entity: str, dataset_ids: Sequence[int], *, limit: int, as_of: datetime | None = None
+) -> list[Row]:
+    """What the datasets know of an entity: at most ``limit`` records of each dataset."""
+    arguments = Arguments()
+    where = [f"r.dataset_id = d.id AND r.entity = {arguments.add(entity)}"]
+    moment = None if as_of is None else arguments.add(as_of)
+    inner = _versions(where, moment, f"ORDER BY r.key LIMIT {arguments.add(limit)}", "key")
+    versions = f"""
+        SELECT each.* FROM unnest({arguments.add(list(dataset_ids))}::smallint[]) AS d (id)
+        CROSS JOIN LATERAL ({inner}) each
+    """
+    return await pool.rows(_with_source(versions, "v.dataset_id, v.key", moment), *arguments)
+
+
+def _versions(where: Sequence[str], moment: str | None, order: str, outer_key: str) -> str:
+    if moment is None:
+        return f"{_CURRENT.format(where=' AND '.join(where))} {order}"
+    current = " AND ".join([*where, f"r.valid_from <= {moment}"])
+    ended = " AND ".join([*where, f"r.valid_from <= {moment}", f"r.valid_to > {moment}"])
+    limit = order.removeprefix("ORDER BY r.key ")
+    return (
+        f"({_CURRENT.format(where=current)} {order}) UNION ALL ({_ENDED.format(where=ended)} {order})"
+        f" ORDER BY {outer_key} {limit}"
+    )
+
+
+def _with_source(versions: str, order: str, moment: str | None) -> str:
+    until = "" if moment is None else f" WHERE f.first_seen <= {moment}"
+    stale = STALE.format(version="v", until=until)
+    return _WITH_SOURCE.format(versions=versions, stale=stale, order=order)

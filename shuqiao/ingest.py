@@ -1,0 +1,359 @@
+"""The way of a batch: plan -> pull its parts -> publish. What the DAGs and the command line call.
+
+Source -> mapping -> validation -> staging is a straight line of plain functions over batches of rows; only batch ids
+and counts leave a step. Every step may be retried, killed or run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from connectors.errors import SourceColumnsChanged
+from connectors.kinds import source_class
+from connectors.manifest import Manifest
+from connectors.mapping import BoundMapping, compile_mapping
+from connectors.source import Cursor, Partition, Rows, Source
+from registry.domain.batches import BatchReport, Limits, Mode
+from registry.domain.keys import key_text
+from registry.intake import batches
+from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
+from registry.intake.errors import StagingMissing
+from registry.intake.publish import publish as publish_batch
+from registry.intake.staging import Refusal, Staging
+from registry.storage.database import connect
+from schemas import catalogue
+from schemas.validation import Validator, validator
+from shuqiao.connections import resolve
+
+RAW_TEXT = 2000
+"""So many characters of a refused row's value are kept for its department."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBatch:
+    """A batch to pull: its id and the numbers and labels of its parts."""
+
+    batch_id: int
+    parts: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PulledPart:
+    """What one part brought."""
+
+    accepted: int
+    refused: int
+    deletes: int
+
+    @property
+    def pulled(self) -> int:
+        """Rows read."""
+        return self.accepted + self.refused + self.deletes
+
+
+Progress = Callable[[PulledPart], None]
+
+
+@contextmanager
+def open_source(manifest: Manifest) -> Iterator[Source]:
+    """The source that a manifest describes, closed at the end."""
+    section = manifest.source
+    connection = resolve(section.connection) if section.connection else None
+    settings = {"timezone": manifest.timezone} | dict(section.settings)
+    if manifest.limits.rate is not None:
+        settings.setdefault("rate", manifest.limits.rate)
+    source = source_class(section.kind)(settings, connection, compile_mapping(manifest).source_columns)
+    with closing(source):
+        yield source
+
+
+def plan(
+    url: str, manifest: Manifest, *, full: bool = False, dry_run: bool = False, run_id: str | None = None
+) -> PlannedBatch:
+    """Ask the source for its parts and open a batch that goes on from the connector's cursor."""
+    mode = Mode.FULL if full else Mode.INCREMENTAL
+    with connect(url) as connection:
+        position = batches.register(connection, *_entries(manifest))
+    with open_source(manifest) as source:
+        parts = source.partitions(None if full else position.cursor)
+    planned = [PlannedPart(part.number, part.label, part.spec) for part in parts]
+    with connect(url) as connection:
+        batch_id = batches.plan(
+            connection,
+            position,
+            planned,
+            mode=mode if position.cursor is not None else Mode.FULL,
+            schema=manifest.schema,
+            manifest_digest=manifest.digest,
+            dry_run=dry_run,
+            run_id=run_id,
+        )
+        batch = batches.get(connection, batch_id)
+    return PlannedBatch(batch_id, tuple((part.number, part.label) for part in batch.parts))
+
+
+def pull(url: str, manifest: Manifest, batch_id: int, part: int, progress: Progress | None = None) -> PulledPart:
+    """Read one part of a batch, map, validate and stage it. Raises the source's errors and BatchNotOpen."""
+    with connect(url) as connection:
+        batch = batches.get(connection, batch_id)
+        planned = next(found for found in batch.parts if found.number == part)
+        partition = Partition(planned.number, planned.label, planned.spec)
+        staging = Staging(connection, batch_id, part)
+        reached: Cursor | None = None
+        unchanged = False
+        check = RowCheck(manifest)
+        try:
+            with open_source(manifest) as source:
+                for rows in source.read(partition, batch.since):
+                    checked = check.check(rows)
+                    staging.add(*checked.valid())
+                    staging.delete(checked.deletes)
+                    staging.refuse(checked.refusals)
+                    reached, unchanged = rows.reached, rows.unchanged
+                    if progress is not None:
+                        progress(PulledPart(*staging.counts))
+        except SourceColumnsChanged as changed:
+            staging.finish(None, missing_columns=changed.missing)
+        else:
+            staging.finish(reached, unchanged=unchanged)
+        return PulledPart(*staging.counts)
+
+
+def publish(url: str, manifest: Manifest, batch_id: int, *, approved_by: str | None = None) -> BatchReport:
+    """Publish a batch; parts that are not staged (any more) are pulled first."""
+    with connect(url) as connection:
+        batch = batches.get(connection, batch_id)
+        with open_source(manifest) as source:
+            section = manifest.source
+            ordered = section.operation is not None or "cursor" in section.settings
+            for attempts_left in (2, 1, 0):
+                cursor = source.combine(batch.since, batches.reached(connection, batch_id))
+                try:
+                    return publish_batch(
+                        connection,
+                        batch_id,
+                        cursor,
+                        limits(manifest),
+                        snapshot=section.snapshot,
+                        ordered=ordered,
+                        approved_by=approved_by,
+                    )
+                except StagingMissing as missing:
+                    if not attempts_left:
+                        raise
+                    for part in missing.parts:
+                        pull(url, manifest, batch_id, part)
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def run(url: str, manifest: Manifest, *, full: bool = False, progress: Progress | None = None) -> BatchReport:
+    """Plan, pull and publish in this process, one part after the other."""
+    planned = plan(url, manifest, full=full)
+    for number, _ in planned.parts:
+        pull(url, manifest, planned.batch_id, number, progress)
+    return publish(url, manifest, planned.batch_id)
+
+
+def limits(manifest: Manifest) -> Limits:
+    """The manifest's gates, with the hub's defaults."""
+    given = manifest.limits
+    default = Limits()
+    return Limits(
+        max_refused=default.max_refused if given.max_refused is None else given.max_refused,
+        max_shrink=default.max_shrink if given.max_shrink is None else given.max_shrink,
+    )
+
+
+@dataclass(slots=True)
+class Checked:
+    """What became of some rows: records and refusals, side by side with their places in the part."""
+
+    ordinals: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    row_ids: list[str] = field(default_factory=list)
+    entities: list[str | None] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    deletes: list[tuple[int, str | None, str]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def valid(self) -> tuple[list[int], list[str], list[str], list[str | None], list[dict[str, Any]]]:
+        """The columns of the valid records, as staging takes them."""
+        return self.ordinals, self.keys, self.row_ids, self.entities, self.records
+
+
+class RowCheck:
+    """Turns one manifest's rows into records and refusals; compiled once per run, applied per batch of rows."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Compile the mapping and the schema. Raises ManifestError or SchemaError."""
+        self._manifest = manifest
+        self._mapping = compile_mapping(manifest)
+        self._validator: Validator = validator(manifest.schema)
+        self._entity_field = catalogue.entity_field(manifest.schema)
+        self._bound: tuple[tuple[str, ...], BoundMapping, tuple[int, ...]] | None = None
+        self._next = 0
+
+    def check(self, rows: Rows) -> Checked:
+        """The records of these rows, and why the others are none. Raises SourceColumnsChanged."""
+        checked = Checked()
+        first = self._next
+        self._next += len(rows.rows) + len(rows.refused)
+        for offset, row in enumerate(rows.refused, start=len(rows.rows)):
+            reason = {"pointer": "", "rule": row.rule, "zh": row.zh, "en": row.en}
+            raw = _raw(row.raw)
+            checked.refusals.append(Refusal(first + offset, _digest(raw), None, row.place, raw, [reason]))
+        if not rows.rows:
+            return checked
+        bound, id_places = self._bind(rows.columns)
+        records, problems = bound.apply(rows.rows)
+        deleted = self._deleted(rows)
+        key_fields, is_valid, entity_field = self._manifest.key, self._validator.is_valid, self._entity_field
+        only_key = key_fields[0] if len(key_fields) == 1 else None
+        only_id = id_places[0] if len(id_places) == 1 else None
+        for index, record in enumerate(records):
+            values = rows.rows[index]
+            if only_id is not None:
+                value = values[only_id]
+                row_id = value if type(value) is str else "" if value is None else str(value)
+            else:
+                row_id = _row_id([values[place] for place in id_places])
+            if index in deleted:
+                checked.deletes.append((first + index, _key_or_none(record, key_fields), row_id or _digest(values)))
+            elif record is None or not row_id or not is_valid(record):
+                checked.refusals.append(self._refusal(rows, index, first, row_id, record, problems.get(index, ())))
+            else:
+                key = record[only_key] if only_key is not None else key_text(record[name] for name in key_fields)
+                checked.ordinals.append(first + index)
+                checked.keys.append(key if type(key) is str else str(key))
+                checked.row_ids.append(row_id)
+                checked.entities.append(record.get(entity_field) if entity_field else None)
+                checked.records.append(record)
+        return checked
+
+    def _bind(self, columns: tuple[str, ...]) -> tuple[BoundMapping, tuple[int, ...]]:
+        if self._bound is None or self._bound[0] != columns:
+            bound = self._mapping.bind(columns)
+            missing = [name for name in self._manifest.source.row_id if name not in columns]
+            if missing:
+                raise SourceColumnsChanged(self._manifest.connector, missing, list(columns))
+            places = tuple(columns.index(name) for name in self._manifest.source.row_id)
+            self._bound = (columns, bound, places)
+        return self._bound[1], self._bound[2]
+
+    def _deleted(self, rows: Rows) -> set[int]:
+        section = self._manifest.source
+        found: set[int] = set()
+        if section.operation is not None:
+            place = _place(rows.columns, section.operation.column, self._manifest.connector)
+            flags = section.operation.delete
+            found |= {i for i, row in enumerate(rows.rows) if row[place] in flags or str(row[place]).strip() in flags}
+        if section.tombstone is not None:
+            place = _place(rows.columns, section.tombstone.column, self._manifest.connector)
+            values = section.tombstone.values
+            for i, row in enumerate(rows.rows):
+                text = "" if row[place] is None else str(row[place]).strip()
+                if text and (values is None or text in values):
+                    found.add(i)
+        return found
+
+    def _refusal(
+        self,
+        rows: Rows,
+        index: int,
+        first: int,
+        row_id: str,
+        record: dict[str, Any] | None,
+        problems: Sequence[Any],
+    ) -> Refusal:
+        raw = _raw(dict(zip(rows.columns, rows.rows[index], strict=False)))
+        found = problems if record is None else self._validator.violations(record)
+        reasons = [{"pointer": item.pointer, "rule": item.rule, "zh": item.zh, "en": item.en} for item in found]
+        if not row_id:
+            names = "、".join(self._manifest.source.row_id)
+            reasons.append(
+                {
+                    "pointer": "",
+                    "rule": "row.identity",
+                    "zh": f"缺少行标识列 {names} 的值",
+                    "en": f"no value in the column(s) that identify the row: {', '.join(self._manifest.source.row_id)}",
+                }
+            )
+        key = None if record is None else _key_or_none(record, self._manifest.key)
+        return Refusal(first + index, row_id or _digest(raw), key, rows.place(index), raw, reasons)
+
+
+def _entries(manifest: Manifest) -> tuple[DatasetEntry, ConnectorEntry]:
+    zh, en = catalogue.title(manifest.schema)
+    dataset = DatasetEntry(
+        name=manifest.dataset,
+        schema=manifest.schema,
+        title_zh=zh,
+        title_en=en,
+        department=manifest.department,
+        key=manifest.key,
+        entity_field=catalogue.entity_field(manifest.schema),
+    )
+    connector = ConnectorEntry(
+        name=manifest.connector,
+        department=manifest.department,
+        title_zh=manifest.title.zh,
+        title_en=manifest.title.en,
+        owner_name=manifest.owner.name,
+        owner_email=manifest.owner.email,
+        schedule=manifest.schedule,
+        freshness=manifest.freshness,
+        manifest_digest=manifest.digest,
+    )
+    return dataset, connector
+
+
+def _place(columns: tuple[str, ...], name: str, where: str) -> int:
+    try:
+        return columns.index(name)
+    except ValueError:
+        raise SourceColumnsChanged(where, [name], list(columns)) from None
+
+
+def _row_id(values: Sequence[Any]) -> str:
+    return (
+        ""
+        if all(value is None or value == "" for value in values)
+        else key_text("" if value is None else value for value in values)
+    )
+
+
+def _key_or_none(record: Mapping[str, Any] | None, key: Sequence[str]) -> str | None:
+    if record is None or any(name not in record for name in key):
+        return None
+    try:
+        text = key_text(record[name] for name in key)
+        text.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if "\0" in text else text
+
+
+def _raw(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A refused row as JSON can hold it and a person can read it: texts shortened, what is no text spelled out."""
+    return {str(name): _raw_value(value) for name, value in islice(row.items(), 200)}
+
+
+def _raw_value(value: Any) -> Any:
+    if value is None or (isinstance(value, bool | int) and abs(int(value)) < 1 << 53):
+        return value
+    text = value if isinstance(value, str) else repr(value) if isinstance(value, bytes | float) else str(value)
+    text = text[:RAW_TEXT] + "…" if len(text) > RAW_TEXT else text
+    return text.replace("\0", "\\u0000").encode("utf-8", "backslashreplace").decode()
+
+
+def _digest(row: Any) -> str:
+    """A row that has no identity of its own is known by its content."""
+    text = orjson.dumps(row, option=orjson.OPT_SORT_KEYS, default=str)
+    return f"digest:{sha256(text).hexdigest()[:32]}"
