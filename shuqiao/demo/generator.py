@@ -158,25 +158,26 @@ def _born(city: City, number: int) -> Enterprise:
 
 def _after(city: City, born: Enterprise, life: Life) -> Enterprise:
     draws = Draws(city.seed, "event", born.number)
-    on = day_date(life.revised or 0)
+    new = replace(born, approved_on=day_date(life.revised or 0))
     match event(life):
         case Event.RENAMED:
             name = born.name.replace(words.CITY, words.CITY + draws.pick(words.TRADE_NAMES), 1)
-            return replace(born, name=name, approved_on=on)
+            new = replace(new, name=name)
         case Event.MOVED:
             street = f"{draws.pick(words.STREETS)}{1000 + draws.below(999)}号"
-            return replace(born, address=f"{words.CITY}市{born.district}{street}", approved_on=on)
+            new = replace(new, address=f"{words.CITY}市{born.district}{street}")
         case Event.RECAPITALISED:
-            return replace(born, capital=born.capital * 2 + 1, approved_on=on)
+            new = replace(new, capital=born.capital * 2 + 1)
         case Event.NEW_REPRESENTATIVE:
-            new = person(draws)
-            return replace(born, representative=new if new != born.representative else new + "华", approved_on=on)
+            name = person(draws)
+            new = replace(new, representative=name if name != born.representative else name + "华")
         case Event.REVOKED:
-            return replace(born, status=Status.REVOKED, approved_on=on)
+            new = replace(new, status=Status.REVOKED)
         case Event.DEREGISTERED:
-            return replace(born, status=Status.DEREGISTERED, approved_on=on)
+            new = replace(new, status=Status.DEREGISTERED)
         case _:
-            return born
+            new = born
+    return new
 
 
 def _name(form: int, trade: str, district: str, word: str, ending: str) -> str:

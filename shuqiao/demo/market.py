@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from shuqiao.demo.generator import MARKET
 from shuqiao.demo.rosters import City
@@ -29,7 +30,7 @@ METADATA = sa.MetaData(schema=SCHEMA)
 def _column(name: str) -> sa.Column[Any]:
     kind: sa.types.TypeEngine[Any]
     if name == "write_time":
-        kind = sa.DateTime().with_variant(sa.dialects.mysql.DATETIME(fsp=6), "mysql", "mariadb")
+        kind = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     elif name in _DATED:
         kind = sa.DateTime()
     elif name in {"personid", "lerep_sign"}:
@@ -59,7 +60,7 @@ ENT_REPRESENTATIVE = sa.Table(
 
 
 def load(engine: sa.Engine, city: City, day: int = 0) -> int:
-    """Fill the exchange tables anew with the city as it is in the evening of a day; the number of rows of 市场主体信息."""
+    """Fill the exchange tables anew with the city as it is in the evening of a day; rows of 市场主体信息 written."""
     with engine.begin() as connection:
         connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
         METADATA.drop_all(connection)
@@ -69,7 +70,7 @@ def load(engine: sa.Engine, city: City, day: int = 0) -> int:
         _write(connection, ENT_REPRESENTATIVE, representatives)
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text(f"ANALYZE {SCHEMA}.ent_info"))
+            connection.execute(sa.text(f"ANALYZE {ENT_INFO.fullname}"))
     return rows
 
 

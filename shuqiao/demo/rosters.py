@@ -14,6 +14,8 @@ from functools import lru_cache
 from shuqiao.demo.draws import Draws, Scatter, scatter
 from shuqiao.demo.faults import FAULTS, Fault, planned
 
+DEFAULT_SEED = 20260601
+DEFAULT_SCALE = 5000
 CORRECTION_DAYS = 10
 """After so many days the departments have corrected every row that was refused on day 0."""
 
@@ -22,8 +24,8 @@ CORRECTION_DAYS = 10
 class City:
     """Which demo city: everything in it follows from these two numbers."""
 
-    seed: int = 20260601
-    scale: int = 5000
+    seed: int = DEFAULT_SEED
+    scale: int = DEFAULT_SCALE
     """Number of enterprises on day 0."""
 
     @property

@@ -1,0 +1,5 @@
+"""``python -m shuqiao.demo``: the same as ``shuqiao demo``."""
+
+from shuqiao.demo.commands import app
+
+app()

@@ -1,0 +1,170 @@
+"""The days of the demo city: make it, let a day of life happen, and say exactly what happened.
+
+Deterministic: the same seed and scale give the same city, and the same day the same changes. Each step may be repeated
+after a crash; the day is written down last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shuqiao.demo import credit, licensing_files, market, tax_store
+from shuqiao.demo.faults import Outcome, planned
+from shuqiao.demo.rosters import CONNECTORS, City, roster
+from shuqiao.demo.rows import MAKERS, written_on
+from shuqiao.demo.serving import replace_file
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which city lies in a data folder, and how far its life has gone."""
+
+    city: City
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What one day did to one connector's source, as the hub must see it."""
+
+    connector: str
+    new: int = 0
+    changed: int = 0
+    deleted: int = 0
+    corrected: int = 0
+    """Rows that were refused and now are good: their quarantine closes."""
+    spoiled: int = 0
+    """Rows that were good and now must be refused."""
+    still_refused: int = 0
+    """Faulty rows that were written again, still faulty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a full read of one connector's source must give in the evening of a day."""
+
+    connector: str
+    rows: int
+    """Rows at the source; those marked as deleted are among them."""
+    good: int
+    """Different good records."""
+    refused: dict[str, int]
+    """Kind of fault -> rows."""
+    repeated: int
+    """Rows too many: the same record once more."""
+    deleted: int
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def read_state(data: Path) -> State | None:
+    """What lies in the data folder; None if nothing (or nothing complete) does."""
+    path = data / "city.json"
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return State(City(seed=kept["seed"], scale=kept["scale"]), kept["day"])
+
+
+def generate(data: Path, engine: sa.Engine, city: City, *, say: Say = _silent) -> bool:
+    """Make the city unless it is there already; whether it was made now."""
+    state = read_state(data)
+    if state is not None and state.city == city and sa.inspect(engine).has_table("ent_info", market.SCHEMA):
+        return False
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "city.json").unlink(missing_ok=True)
+    say("market-supervision: exchange tables")
+    market.load(engine, city)
+    say("tax: registration, credit ratings, arrears")
+    tax_store.load(data, city)
+    say("licensing: daily files")
+    licensing_files.load(data, city)
+    say("credit: lists")
+    credit.publish(data, city)
+    _write_state(data, State(city, 0))
+    return True
+
+
+def change(data: Path, engine: sa.Engine, *, days: int = 1, say: Say = _silent) -> list[Happened]:
+    """Let days of life happen, and say what they did to each source together."""
+    state = read_state(data)
+    if state is None:
+        raise FileNotFoundError(f"{data}: no demo city here; make one with: shuqiao demo generate")
+    totals: dict[str, Counter[str]] = {connector: Counter() for connector in CONNECTORS}
+    for day in range(state.day + 1, state.day + days + 1):
+        say(f"day {day}")
+        market.change(engine, state.city, day)
+        tax_store.change(data, state.city, day)
+        licensing_files.change(data, state.city, day)
+        credit.publish(data, state.city, day)
+        for connector in CONNECTORS:
+            totals[connector] += _counted(state.city, connector, day)
+        _write_state(data, State(state.city, day))
+    return [Happened(connector, **totals[connector]) for connector in CONNECTORS]
+
+
+def happened(city: City, connector: str, day: int) -> Happened:
+    """What a day does to one source; pure."""
+    return Happened(connector, **_counted(city, connector, day))
+
+
+def expected(city: City, connector: str, day: int = 0) -> Expected:
+    """What a full read of one source must give in the evening of a day; pure, and counted one by one after day 0."""
+    refused: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    rows = 0
+    for number in roster(city, connector).members(day):
+        written = MAKERS[connector](city, number, day)
+        states[written.state] += 1
+        rows += len(written.rows)
+        if written.state == "refused" and written.fault is not None:
+            refused[written.fault.kind] += 1
+    written_once = states["good"] + states["refused"] + states["deleted"]
+    return Expected(connector, rows, states["good"], dict(refused), rows - written_once, states["deleted"])
+
+
+def fault_table(city: City) -> list[dict[str, object]]:
+    """Every fault planted on day 0: connector, kind, what it is, rows, what must become of them."""
+    return [
+        {
+            "connector": connector,
+            "kind": fault.kind,
+            "zh": fault.zh,
+            "en": fault.en,
+            "rows": count,
+            "outcome": str(fault.outcome),
+            "refused": count if fault.outcome in {Outcome.REFUSED, Outcome.UNREADABLE} else 0,
+        }
+        for connector in CONNECTORS
+        for fault, count in planned(connector, roster(city, connector).size)
+    ]
+
+
+_NAMES = {
+    ("absent", "good"): "new",
+    ("good", "good"): "changed",
+    ("good", "deleted"): "deleted",
+    ("good", "absent"): "deleted",
+    ("refused", "good"): "corrected",
+    ("good", "refused"): "spoiled",
+    ("refused", "refused"): "still_refused",
+}
+
+
+def _counted(city: City, connector: str, day: int) -> Counter[str]:
+    return Counter(_NAMES[before.state, after.state] for _, before, after in written_on(city, connector, day))
+
+
+def _write_state(data: Path, state: State) -> None:
+    kept = {**asdict(state.city), "day": state.day}
+    replace_file(data / "city.json", json.dumps(kept).encode())
