@@ -47,7 +47,7 @@ INVALID_PARAMETER = _caller(
 )  # fmt: skip
 UNKNOWN_PARAMETER = _caller(
     "unknown-parameter", 400, "未知参数", "A parameter is not known here",
-    "删除或更正该参数；detail 中列出允许的参数。", "Remove or correct it; the detail lists the parameters that are allowed.",
+    "删除或更正该参数；detail 中列出允许的参数。", "Remove or correct it; the detail lists those allowed.",
 )  # fmt: skip
 INVALID_CURSOR = _caller(
     "invalid-cursor", 400, "游标无效", "The cursor is not valid here",
@@ -72,7 +72,8 @@ INVALID_SCOPE = _caller(
 )  # fmt: skip
 UNAUTHENTICATED = _caller(
     "unauthenticated", 401, "缺少有效的访问令牌", "A valid access token is needed",
-    "从 /api/v1/token 取得令牌，放入 Authorization: Bearer。", "Get a token from /api/v1/token and send it as Authorization: Bearer.",
+    "从 /api/v1/token 取得令牌，放入 Authorization: Bearer。",
+    "Get one from /api/v1/token; send it as Authorization: Bearer.",
 )  # fmt: skip
 NOT_GRANTED = _caller(
     "not-granted", 403, "未获授权", "The token's scopes do not allow this",
@@ -100,7 +101,7 @@ BUSY = ProblemType(
 )  # fmt: skip
 TOOK_TOO_LONG = ProblemType(
     "took-too-long", 503, "hub", "查询超时", "The read took longer than the hub allows",
-    "缩小查询：减小 limit，按 entity 或主键查询。", "Ask for less: a smaller limit, a filter by entity or by the key.", 10,
+    "缩小查询：减小 limit，按 entity 或主键查询。", "Ask for less: a smaller limit, a filter by entity or key.", 10,
 )  # fmt: skip
 NOT_READY = ProblemType(
     "not-ready", 503, "hub", "服务未就绪", "The API cannot serve reads now",

@@ -92,7 +92,7 @@ async def reader(request: Request, authorization: Annotated[str | None, Security
 async def dataset_reader(
     request: Request, authorization: Annotated[str | None, Security(_bearer)], dataset: Annotated[str, Path()]
 ) -> Caller:
-    """A client that may read the dataset in the path. A dataset that is not granted looks like one that is not there."""
+    """A client that may read the dataset in the path; one that is not granted looks like one that is not there."""
     caller = await _caller(request, authorization)
     if not caller.may_read(dataset):
         raise Problem(NOT_GRANTED, f"需要授权范围 read:{dataset}。", f"The scope read:{dataset} is needed.")

@@ -7,7 +7,8 @@ from registry.storage.reads.pool import Pool, Row
 
 _REFUSALS = """
 SELECT f.id, c.name AS connector, d.name AS dataset, f.department, f.row_id, f.key, f.place, f.reasons, f.first_seen,
-       f.last_seen, f.first_batch_id, f.last_batch_id, f.times_seen, f.closed_at, f.closed_batch_id, f.closed_because{raw}
+       f.last_seen, f.first_batch_id, f.last_batch_id, f.times_seen, f.closed_at, f.closed_batch_id,
+       f.closed_because{raw}
 FROM registry.refusal f
 JOIN registry.connector c ON c.id = f.connector_id
 JOIN registry.dataset d ON d.id = f.dataset_id

@@ -1,0 +1,112 @@
+"""The application: routes, what surrounds them, and what becomes of their errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from registry.api import problems
+from registry.api.middleware import Envelope
+from registry.api.openapi import describe
+from registry.api.problems import Problem, parameter_error, respond
+from registry.api.representations import answer
+from registry.api.routes import batches, changes, datasets, entities, health, quarantine, records, token
+from registry.api.routes import problems as problem_pages
+from registry.api.security import Public, check_rules
+from registry.api.settings import ApiSettings
+from registry.api.state import ApiState
+from registry.api.tokens import Tokens, load_key
+from registry.storage.reads.pool import DatabaseBusy, ReadError, ReadTookTooLong
+
+PREFIX = "/api/v1"
+_DESCRIPTION = """
+The records that departments share, validated, with their history, through one interface.
+各部门共享的、经过校验的记录及其历史，统一查询接口。
+
+* Every answer with records says how old the data is (`as_of`, `sources[].read_at`); a record that is wrong at its
+  source since some time says so (`stale`). 每个答复都说明数据的时间；来源处有误的记录以 `stale` 标明。
+* Pages: send `next` as `after`. 翻页：把 `next` 作为 `after` 传入。
+* Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`: caller or hub. 问题说明见 `type`。
+"""
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The API. Opens nothing but the token key; the database may still be down. Raises TokenKeyError."""
+    state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await state.pool.open()
+        yield
+        await state.pool.close()
+
+    app = FastAPI(
+        title="Shuqiao registry 数桥登记库",
+        summary="Read API of a city's data-sharing hub",
+        description=_DESCRIPTION,
+        version="1",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.api = state
+    api = APIRouter(prefix=PREFIX)
+    for module in (token, datasets, records, entities, changes, batches, quarantine):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.include_router(problem_pages.router)
+    app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
+    app.add_middleware(Envelope)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ReadError, _unreadable)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    check_rules(app)
+    return app
+
+
+async def _description(request: Request) -> Response:
+    """This description (OpenAPI 3.1)."""
+    return answer(request.app.openapi(), headers={"Cache-Control": "public, max-age=300"})
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101  (what the handler is registered for)
+    media_type = "application/json" if "error" in error.members else problems.MEDIA_TYPE
+    return respond(request, error, media_type)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Parameters that are not of the declared kind, without the values: they may be personal."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [
+        parameter_error(str(found["loc"][-1]), f"参数值无效：{found['msg']}", found["msg"], where=str(found["loc"][0]))
+        for found in error.errors()
+    ]
+    names = ", ".join(str(found["loc"][-1]) for found in error.errors())
+    problem = Problem(problems.INVALID_PARAMETER, f"参数无效：{names}。", f"Not valid: {names}.", errors=errors)
+    return respond(request, problem)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    kinds = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED, 413: problems.TOO_LONG}
+    kind = kinds.get(error.status_code, problems.INVALID_REQUEST)
+    return respond(request, Problem(kind, headers=error.headers))
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    kind = problems.DATABASE_UNAVAILABLE
+    if isinstance(error, DatabaseBusy):
+        kind = problems.BUSY
+    elif isinstance(error, ReadTookTooLong):
+        kind = problems.TOOK_TOO_LONG
+    return respond(request, Problem(kind))

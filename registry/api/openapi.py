@@ -1,0 +1,94 @@
+"""The OpenAPI 3.1 description: the shapes of answers, every problem a route may answer with, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from registry.api import problems, security
+from registry.api.models import ProblemDetails
+from registry.api.problems import ProblemType, body
+
+_COMMON = (
+    problems.INVALID_REQUEST,
+    problems.UNKNOWN_PARAMETER,
+    problems.INVALID_PARAMETER,
+    problems.TOO_LONG,
+    problems.INTERNAL,
+)
+_DATABASE = (problems.DATABASE_UNAVAILABLE, problems.BUSY, problems.TOOK_TOO_LONG)
+_SECURED = (problems.UNAUTHENTICATED, problems.NOT_GRANTED, *_DATABASE)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The description of an application, made once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+    )
+    components = found["components"]["schemas"]
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(problem.pop("$defs", {}))
+    components["Problem"] = problem
+    components.pop("HTTPValidationError", None)
+    components.pop("ValidationError", None)
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods:
+                _describe_operation(found["paths"][route.path_format][method.lower()], route)
+    app.openapi_schema = found
+    return found
+
+
+def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
+    operation["responses"].pop("422", None)
+    by_status: dict[int, list[ProblemType]] = {}
+    for kind in _problems_of(route):
+        by_status.setdefault(kind.status, []).append(kind)
+    for status, kinds in sorted(by_status.items()):
+        operation["responses"][str(status)] = _response(kinds, route)
+
+
+def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
+    rule: Callable[..., Any] | None = security.rule_of(route)
+    yield from _COMMON
+    if rule is not security.public:
+        yield from _SECURED
+    if "{" in route.path or route.path.endswith("/changes"):
+        yield problems.NOT_FOUND
+    names = {field.alias for field in route.dependant.query_params} | {
+        field.alias for inner in route.dependant.dependencies for field in inner.query_params
+    }
+    if "after" in names:
+        yield problems.INVALID_CURSOR
+    if "{entity}" in route.path:
+        yield problems.INVALID_ENTITY_CODE
+    if route.path.endswith("/token"):
+        yield from (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)
+    if route.path == "/readyz":
+        yield problems.NOT_READY
+
+
+def _response(kinds: list[ProblemType], route: APIRoute) -> dict[str, Any]:
+    media_type = "application/json" if route.path.endswith("/token") else problems.MEDIA_TYPE
+    examples = {
+        kind.name: {"value": body(problems.Problem(kind), route.path, "4f0c2f6f3bb7443f9a0e6c1d2b3a4958")}
+        for kind in kinds
+    }
+    response: dict[str, Any] = {
+        "description": "; ".join(f"{kind.en} {kind.zh}" for kind in kinds),
+        "content": {media_type: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
+    if any(kind.retry_after for kind in kinds):
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
+    return response

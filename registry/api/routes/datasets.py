@@ -1,0 +1,40 @@
+"""Datasets: what the registry holds, whose it is, how old it is."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from registry.api import models
+from registry.api.representations import answer, dataset_summary, now
+from registry.api.security import GrantedDataset, KnownClient
+from registry.api.state import state_of
+from registry.storage.reads import datasets
+from schemas import catalogue
+from schemas.errors import SchemaError
+
+router = APIRouter(tags=["datasets"])
+
+
+@router.get("/datasets", response_model=models.DatasetList)
+async def listed(request: Request, caller: KnownClient) -> Response:
+    """The datasets that the client may read; an operator sees all. 资源目录."""
+    at = now()
+    known = (await state_of(request).datasets()).values()
+    visible = list(known) if caller.operates else caller.readable(known)
+    return answer({"as_of": at, "datasets": [dataset_summary(dataset, at) for dataset in visible]})
+
+
+@router.get("/datasets/{dataset}", response_model=models.DatasetDetail)  # noqa: FAST003  (the rule reads it)
+async def shown(request: Request, found: GrantedDataset) -> Response:
+    """One dataset with its schema. 单项资源."""
+    at = now()
+    refusals = await datasets.open_refusals(state_of(request).pool, found.id)
+    summary = dataset_summary(found, at)
+    return answer({"as_of": at, **summary, "open_refusals": refusals, "json_schema": _schema(found.schema)})
+
+
+def _schema(reference: str) -> dict[str, object] | None:
+    try:
+        return catalogue.schema(reference)
+    except SchemaError:
+        return None

@@ -1,0 +1,107 @@
+"""Records: as they are, as they were, and every version of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from registry.api import models
+from registry.api.paging import cursor, digest, position
+from registry.api.parameters import FILTERS, After, AsOf, Limit, filters, moment, record_key
+from registry.api.problems import NOT_FOUND, Problem
+from registry.api.representations import answer, etag, now, record, sources
+from registry.api.security import GrantedDataset
+from registry.api.state import state_of
+from registry.storage.reads import records
+from registry.storage.reads.datasets import DatasetState
+
+router = APIRouter(prefix="/datasets/{dataset}/records", tags=["records"])
+
+RecordKey = Annotated[str, Depends(record_key)]
+
+
+@router.get("", response_model=models.RecordPage, openapi_extra=FILTERS)
+async def listed(
+    request: Request,
+    found: GrantedDataset,
+    entity: Annotated[str | None, Query(max_length=64, description="Only records of this entity 市场主体代码")] = None,
+    as_of: AsOf = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> Response:
+    """Records in the order of their keys. For pages that fit together while records change, give `as_of`. 记录列表."""
+    at, then = now(), moment(as_of)
+    wanted = filters(request, found.schema)
+    query = digest("records", found.name, entity, then and then.isoformat(), [(f.field, f.value) for f in wanted])
+    start = None if after is None else position(after, query, str)[0]
+    rows = await records.page(
+        state_of(request).pool, found.id, after=start, limit=limit + 1, as_of=then, entity=entity, filters=wanted
+    )
+    more = len(rows) > limit
+    content = {
+        **_head(found, at, then),
+        "records": [record(row) for row in rows[:limit]],
+        "next": cursor(query, [rows[limit - 1]["key"]]) if more else None,
+    }
+    return answer(content)
+
+
+@router.get("/{key}", response_model=models.RecordAnswer, responses={304: {"description": "Not changed 未变化"}})
+async def shown(
+    request: Request,
+    found: GrantedDataset,
+    key: RecordKey,
+    as_of: AsOf = None,
+    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
+) -> Response:
+    """One record. 单条记录."""
+    at, then = now(), moment(as_of)
+    row = await records.one(state_of(request).pool, found.id, key, then)
+    if row is None:
+        raise _nothing(found, then)
+    mark = etag(row)
+    headers = {"ETag": mark, **_age(found)}
+    if if_none_match is not None and mark in {part.strip() for part in if_none_match.split(",")}:
+        return Response(status_code=304, headers=headers)
+    return answer({**_head(found, at, then), "record": record(row)}, headers=headers)
+
+
+@router.get("/{key}/history", response_model=models.HistoryPage)
+async def history(
+    request: Request, found: GrantedDataset, key: RecordKey, after: After = None, limit: Limit = 100
+) -> Response:
+    """Every version of a record, the newest first; a deleted record still has its history. 历史版本."""
+    at = now()
+    query = digest("history", found.name, key)
+    before = None if after is None else position(after, query, int)[0]
+    rows = await records.history(state_of(request).pool, found.id, key, before=before, limit=limit + 1)
+    if not rows and before is None:
+        raise _nothing(found, None)
+    content = {
+        **_head(found, at, None),
+        "key": key,
+        "versions": [record(row) for row in rows[:limit]],
+        "next": cursor(query, [rows[limit - 1]["version"]]) if len(rows) > limit else None,
+    }
+    return answer(content)
+
+
+def _head(dataset: DatasetState, at: datetime, then: datetime | None) -> dict[str, object]:
+    return {"dataset": dataset.name, "as_of": then or at, "sources": sources(dataset, at)}
+
+
+def _age(dataset: DatasetState) -> dict[str, str]:
+    """When the data was last read at its source, also for an answer without a body."""
+    read = [source.read_at for source in dataset.sources if source.read_at is not None]
+    return {"Shuqiao-Read-At": min(read).isoformat()} if read else {}
+
+
+def _nothing(dataset: DatasetState, then: datetime | None) -> Problem:
+    when_zh, when_en = (f"在 {then.isoformat()} ", f" at {then.isoformat()}") if then else ("", "")
+    return Problem(
+        NOT_FOUND,
+        f"数据集 {dataset.name} {when_zh}没有该主键的记录。",
+        f"The dataset {dataset.name} has no record of this key{when_en}.",
+    )
