@@ -60,7 +60,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(*BAD_DATE, 2),
         Fault("unknown_status", "登记状态不在代码表内", "status that no code list has", 2),
         Fault(*SHIFTED, 1),
-        Fault("capital_without_number", "注册资本没有数字", "registered capital without a number", 1),
+        Fault("amount_in_words", "金额为汉字大写", "amount written in words", 1),
         Fault(*NEGATIVE, 1),
         Fault(*TWICE, 1, Outcome.REPEATED),
         Fault(*TWICE_DIFFERENT, 1, Outcome.OVERTAKEN),

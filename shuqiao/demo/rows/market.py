@@ -31,6 +31,9 @@ REPRESENTATIVE_COLUMNS = ("identi_no", "personid", "nm", "lerep_sign", "position
 SPOILED = Fault("spoiled", "原为合格的记录变为不合格", "a record that was good turns bad", 0)
 """Planted by a day of life, not on day 0."""
 
+NO_CAPITAL = ("N/A", "-", "", "万人民币")
+"""How real extracts say that they do not know the registered capital."""
+
 DATE_FORMS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y年%m月%d日", "%Y-%m-%d 00:00:00")
 
 
@@ -110,11 +113,11 @@ def _capital(found: Enterprise, draws: Draws) -> str:
     """Registered capital in the forms that real extracts have."""
     amount, currency = found.capital, found.currency
     form = draws.below(200)
-    if form < 3:  # noqa: PLR2004
-        return ("N/A", "-", "")[form]
+    if form < len(NO_CAPITAL):
+        return NO_CAPITAL[form]
     if currency != "人民币":
         return f"{amount}(万{currency})" if form % 2 else f"{amount}万{currency}"
-    if form == 3:  # noqa: PLR2004
+    if form == len(NO_CAPITAL):
         return "3.2E-4万人民币"
     texts = (
         f"{amount:,}(万元人民币)",
@@ -142,8 +145,8 @@ def _break(row: Row, kind: str, found: Enterprise) -> None:
         case "shifted_columns":
             values = [row[column] for column in SHIFTED_COLUMNS]
             row.update(zip(SHIFTED_COLUMNS, ["", *values[:-1]], strict=True))
-        case "capital_without_number":
-            row["reg_capt"] = "万人民币"
+        case "amount_in_words":
+            row["reg_capt"] = "陆仟贰佰零玖万元整"
         case "negative_amount":
             row["reg_capt"] = f"-{found.capital}(万元人民币)"
         case _:
