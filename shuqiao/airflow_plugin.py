@@ -1,0 +1,89 @@
+"""What the hub adds to Airflow: listeners in the scheduler, found by the entry point ``airflow.plugins``.
+
+* When a run of a connector starts, its source's pool is there (an operator may resize it; it is never reset).
+* When a run ends, its note says in a sentence what happened.
+
+Neither may ever stop the scheduler: what goes wrong is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+log = logging.getLogger(__name__)
+TAG = "shuqiao"
+DAG_PREFIX = "ingest."
+POOL_PREFIX = "source."
+POOL_SLOTS = 4
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """Make the pools that the run's tasks wait in."""
+    del msg
+    if not dag_run.dag_id.startswith(DAG_PREFIX):
+        return
+    try:
+        _make_pools(dag_run)
+    except Exception:
+        log.exception("the pools of %s could not be made", dag_run.dag_id)
+
+
+@hookimpl
+def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
+    """Say what happened."""
+    del msg
+    _note(dag_run)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
+    """Say what happened."""
+    del msg
+    _note(dag_run)
+
+
+def _make_pools(dag_run: DagRun) -> None:
+    from airflow.models.pool import Pool  # noqa: PLC0415  (the plugin is also loaded where there is no database)
+    from airflow.utils.session import create_session  # noqa: PLC0415
+
+    dag = dag_run.get_dag()
+    names = {task.pool for task in dag.tasks if task.pool.startswith(POOL_PREFIX)}
+    with create_session() as session:
+        for name in names:
+            if Pool.get_pool(name, session=session) is None:
+                text = "同时读取该数据源的任务数 / tasks that read this source at once"
+                Pool.create_or_update_pool(name, POOL_SLOTS, text, include_deferred=False, session=session)
+
+
+def _note(dag_run: DagRun) -> None:
+    if not dag_run.dag_id.startswith(DAG_PREFIX):
+        return
+    try:
+        from registry.intake import batches  # noqa: PLC0415  (only the scheduler needs them)
+        from registry.storage.database import connect  # noqa: PLC0415
+        from shuqiao import notes  # noqa: PLC0415
+        from shuqiao.registry_address import database_url  # noqa: PLC0415
+
+        connector = dag_run.dag_id.removeprefix(DAG_PREFIX)
+        with connect(database_url()) as connection:
+            found = batches.reports(connection, connector=connector, run_id=dag_run.run_id, limit=1)
+        if found:
+            dag_run.note = notes.sentence(found[0])
+    except Exception:
+        log.exception("the run %s of %s has no note", dag_run.run_id, dag_run.dag_id)
+
+
+class ShuqiaoPlugin(AirflowPlugin):
+    """Registers the listeners above."""
+
+    name = "shuqiao"
+    listeners = [sys.modules[__name__]]  # noqa: RUF012  (Airflow's own form)
