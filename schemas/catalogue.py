@@ -1,8 +1,8 @@
-"""The schemas that there are, by reference (``legal_entity@1``), with every ``$ref`` resolved here and never from a network.
+"""The schemas that there are, by reference (``legal_entity@1``), every ``$ref`` resolved here, never from a network.
 
 A folder of definitions holds ``<dataset>/<major>.json``. The hub's own folder comes first; the environment variable
-``SHUQIAO_SCHEMAS`` (paths, separated like ``PATH``) adds folders of a city's own datasets, which may refer to the common
-types: ``"$ref": "../common/1.json#/$defs/uscc"``.
+``SHUQIAO_SCHEMAS`` (paths, separated like ``PATH``) adds folders of a city's own datasets, which may refer to the
+common types: ``"$ref": "../common/1.json#/$defs/uscc"``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Catalogue:
         return [f"{dataset}@{major}" for dataset, major in sorted(found)]
 
     def schema(self, reference: str) -> dict[str, Any]:
-        """The schema, complete in itself: what it refers to stands where it was referred to. A copy of the caller's own."""
+        """The schema, complete in itself: each ``$ref`` is replaced by what it names. The caller gets a copy."""
         return deepcopy(_resolved(self, reference))
 
     def title(self, reference: str) -> tuple[str, str]:
@@ -62,7 +62,7 @@ class Catalogue:
         return None if field is None else str(field)
 
     def personal_fields(self, reference: str) -> set[str]:
-        """JSON Pointers of the properties whose values messages must not show whole; ``*`` stands for any array index."""
+        """JSON Pointers of the values that messages must not show whole; ``*`` stands for any array index."""
         return {
             pointer for pointer, schema in properties(_resolved(self, reference)) if schema.get("x-personal") is True
         }

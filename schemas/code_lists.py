@@ -1,8 +1,8 @@
 """Code lists: versioned data with the dates between which each code was valid.
 
-A list is a CSV file ``code_lists/<name>.csv`` with the columns ``code, zh, en, parent, valid_from, valid_to``: an empty
-``valid_from`` means "for as long as the list knows", an empty ``valid_to`` "still". Lines before the header that start with
-``#`` say where the list comes from and which edition it is.
+A list is a CSV file ``code_lists/<name>.csv`` with the columns ``code, zh, en, parent, valid_from, valid_to``: an
+empty ``valid_from`` means "for as long as the list knows", an empty ``valid_to`` "still". Lines before the header that
+start with ``#`` say where the list comes from and which edition it is.
 """
 
 from __future__ import annotations

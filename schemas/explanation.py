@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 import jsonschema_rs
 
 from schemas import code_lists
+from schemas.catalogue import properties
 from schemas.formats import CODE_LIST_FORMATS, EXPECTED
 from schemas.masking import mask, printable, shorten
 
 _LISTED = 12
 _PATTERN_SHOWN = 120
-_MISSING = object()
+_POINTER_SHOWN = 500
 
 Words = tuple[str, str]
 """Chinese and English."""
@@ -46,14 +48,18 @@ def explain(
     rule, limit = keyword, _limit(schema, error)
     if keyword == "format":
         rule = f"format:{limit}"
+    if keyword == "dependentRequired":
+        missing = _unescape(pointer.rpartition("/")[2])
+        limit = {field: [missing] for field, needed in limit.items() if missing in needed}
     zh, en = describe(schema, pointer)
+    got = "" if keyword in _WHOLE else _got(schema, record, pointer)
+    pointer = printable(pointer[:_POINTER_SHOWN])
     if keyword in _WHOLE:
         reason_zh, reason_en = _WHOLE[keyword](limit, schema)
-        return Violation(printable(pointer), rule, f"{zh}：{reason_zh}", f"{en}: {reason_en}")
-    got = _got(schema, record, pointer)
-    expected_zh, expected_en = _expected(keyword, limit)
+        return Violation(pointer, rule, f"{zh}：{reason_zh}", f"{en}: {reason_en}")
+    expected_zh, expected_en = _own_words(schema, error) if keyword == "pattern" else _expected(keyword, limit)
     return Violation(
-        printable(pointer),
+        pointer,
         rule,
         f"{zh}：收到 {got}，应为{expected_zh}",
         f"{en}: got {got}, expected {expected_en}",
@@ -98,11 +104,11 @@ def _subschemas(schema: Any, parts: list[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def is_personal(schema: Mapping[str, Any], pointer: str) -> bool:
-    """Whether the field, or one it stands within, is personal."""
+    """Whether the field is personal, or stands within a personal one, or should hold one."""
     parts = pointer.split("/")[1:]
-    return any(
-        found.get("x-personal") is True for last in range(len(parts) + 1) for found in _subschemas(schema, parts[:last])
-    )
+    above = (found for last in range(len(parts) + 1) for found in _subschemas(schema, parts[:last]))
+    below = (field for found in _subschemas(schema, parts) for _, field in properties(found))
+    return any(found.get("x-personal") is True for found in chain(above, below))
 
 
 def _got(schema: Mapping[str, Any], record: Any, pointer: str) -> str:
@@ -146,6 +152,15 @@ def _expected(keyword: str, limit: Any) -> Words:
     if keyword in _EXPECTED:
         return _EXPECTED[keyword](limit)
     return f"符合规则 {keyword} 的值", f"a value that keeps the rule {keyword}"
+
+
+def _own_words(schema: Mapping[str, Any], error: jsonschema_rs.ValidationError) -> Words:
+    """What a schema says itself about its pattern (``x-expected``), for a pattern explains little to people."""
+    node: Any = schema
+    for part in error.schema_path[:-1]:
+        node = node[part]
+    words = node.get("x-expected")
+    return (str(words["zh"]), str(words["en"])) if words else _pattern(node.get("pattern"))
 
 
 def _type(limit: Any) -> Words:
@@ -203,7 +218,7 @@ def _missing(_limit: Any, _schema: Mapping[str, Any]) -> Words:
     return "缺少此必填字段", "this field is required and missing"
 
 
-def _unknown(_limit: Any, schema: Mapping[str, Any]) -> Words:
+def _unknown(_limit: Any, _schema: Mapping[str, Any]) -> Words:
     return "不在共享规范之中的字段", "a field that the schema does not have"
 
 

@@ -44,8 +44,8 @@ def _pair_sums(last_weight: int) -> dict[str, int]:
     }
 
 
-# The weights are powers of 3, so each pair weighs 9 times the pair before it, and one table serves every place; the last
-# pair is the 17th character (weight 3**16 = 28) and the check character (weight 1).
+# The weights are powers of 3, so each pair weighs 9 times the pair before it, and one table serves every place; the
+# last pair is the 17th character (weight 3**16 = 28) and the check character (weight 1).
 _PAIRS = _pair_sums(3)
 _LAST_PAIR = {
     first + second: (28 * value + other) % 31

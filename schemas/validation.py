@@ -1,7 +1,7 @@
 """Whether a record is as its schema says, and if not, every reason.
 
-:meth:`Validator.is_valid` is the hot path. Patterns run in an engine whose time is linear in the text, whatever the pattern;
-a schema with a pattern that this engine cannot take is refused when it is loaded.
+:meth:`Validator.is_valid` is the hot path. Patterns run in an engine whose time is linear in the text, whatever the
+pattern; a schema with a pattern that this engine cannot take is refused when it is loaded.
 """
 
 from __future__ import annotations
@@ -44,14 +44,18 @@ class Validator:
 
     def violations(self, record: Any) -> list[Violation]:
         """Everything that is wrong with the record, in the order of its pointers. Empty exactly if it is valid."""
+        if self.is_valid(record):
+            return []
         flaws = find_flaws(record)
-        found = [flaw.violation(self.schema, record) for flaw in flaws]
-        if not any(flaw.pointer == _ROOT for flaw in flaws):
-            spoilt = {flaw.pointer for flaw in flaws}
-            for pointer, keyword, error in self._errors(without(record, spoilt) if spoilt else record):
-                if pointer not in spoilt:
-                    found.append(explain(self.schema, record, pointer, keyword, error))
-        return sorted(set(found), key=lambda violation: (violation.pointer, violation.rule))
+        found = {flaw.violation(self.schema) for flaw in flaws}
+        spoilt = {flaw.pointer for flaw in flaws}
+        if _ROOT not in spoilt:
+            found.update(
+                explain(self.schema, record, pointer, keyword, error)
+                for pointer, keyword, error in self._errors(without(record, spoilt) if spoilt else record)
+                if pointer not in spoilt
+            )
+        return sorted(found, key=lambda violation: (violation.pointer, violation.rule))
 
     def rules_broken(self, record: Any) -> set[tuple[str, str]]:
         """(JSON Pointer, keyword) of each violation, for comparison with another engine."""

@@ -1,15 +1,16 @@
 """Values that no JSON document or database text can hold: they are refused wherever they stand in a record.
 
-NUL and other control characters, lone surrogates, NaN and the infinities, integers beyond 64 bits, and anything that is no
-JSON at all. The check of a good record is one look at its serialised form; only a suspicious one is walked through.
+NUL and other control characters, lone surrogates, NaN and the infinities, integers beyond 64 bits, and anything that is
+no JSON at all. The check of a good record is one look at its serialised form; only a suspicious one is walked through.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -24,7 +25,10 @@ PASS_NOTHING = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIM
 _CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
-_DEEPEST = 100
+_DEEPEST = 254
+"""Levels of arrays and objects that orjson writes."""
+_REPORTED = 100
+_CONTAINERS = (dict, list, tuple)
 
 _WORDS = {
     "text:control": (
@@ -63,12 +67,12 @@ class Flaw:
     pointer: str
     rule: str
 
-    def violation(self, schema: Mapping[str, Any], record: Any) -> Violation:
+    def violation(self, schema: Mapping[str, Any]) -> Violation:
         """The flaw in words; the value itself is not shown."""
         field_zh, field_en = describe(schema, self.pointer)
         zh, en, expected_zh, expected_en = _WORDS[self.rule]
         return Violation(
-            printable(self.pointer),
+            printable(self.pointer[:500]),
             self.rule,
             f"{field_zh}：{zh}，应为{expected_zh}",
             f"{field_en}: {en}, expected {expected_en}",
@@ -81,16 +85,16 @@ def looks_suspicious(text: bytes) -> bool:
 
 
 def find_flaws(record: Any) -> list[Flaw]:
-    """Every value of a record that cannot be written."""
-    return list(_flaws(record, "", 0))
+    """The values of a record that cannot be written; of very many the first hundred."""
+    return list(islice(_flaws(record, "", 0), _REPORTED))
 
 
 def _flaws(value: Any, pointer: str, depth: int) -> Iterator[Flaw]:
-    if depth > _DEEPEST:
+    if isinstance(value, _CONTAINERS) and depth >= _DEEPEST:
         yield Flaw(pointer, "json:depth")
     elif type(value) is dict:
         for name, item in value.items():
-            if not isinstance(name, str):
+            if type(name) is not str:
                 yield Flaw(pointer, "json:type")
             elif rule := _text_flaw(name):
                 yield Flaw(f"{pointer}/{escape(name)}", rule)
@@ -121,17 +125,18 @@ def _text_flaw(text: str) -> str | None:
 
 
 def without(value: Any, pointers: set[str], pointer: str = "") -> Any:
-    """A copy of a record without the values at these pointers, so that the rest can be looked at."""
+    """A copy of a record in which the values at these pointers are ``None``, so that the rest can be looked at.
+
+    They keep their places: a field that cannot be written is not a missing one.
+    """
+    if pointer in pointers:
+        return None
     if isinstance(value, dict):
         return {
-            name: without(item, pointers, place)
+            name: without(item, pointers, f"{pointer}/{escape(name)}")
             for name, item in value.items()
-            if isinstance(name, str) and (place := f"{pointer}/{escape(name)}") not in pointers
+            if _SURROGATE.search(name) is None
         }
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        # an element cannot be left out without renumbering those after it
-        return [
-            None if (place := f"{pointer}/{index}") in pointers else without(item, pointers, place)
-            for index, item in enumerate(value)
-        ]
+    if isinstance(value, list | tuple):
+        return [without(item, pointers, f"{pointer}/{index}") for index, item in enumerate(value)]
     return value
