@@ -76,22 +76,32 @@ def prepare(settings: Settings, secrets: Secrets) -> None:
     write_private(where / "passwords.json", json.dumps({ADMIN: secrets.airflow_admin}))
 
 
-def migrate(settings: Settings, environ: Mapping[str, str], conninfo: str) -> bool:
-    """Bring Airflow's database to this version's schema; False if it is there already. Raises PartFailed.
+def begin_migration(settings: Settings, environ: Mapping[str, str], conninfo: str) -> subprocess.Popen[str] | None:
+    """Start bringing Airflow's database to this version's schema; None if it is there already.
 
     Asking Airflow itself costs seconds, so what was reached is noted beside the version and compared.
     """
-    note = home(settings) / "migrated.json"
-    if _noted(note) == {"airflow": version("apache-airflow-core"), "revision": _revision(conninfo)}:
-        return False
+    if _noted(_note(settings)) == _reached(conninfo):
+        return None
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-12:])
-        raise PartFailed(f"`airflow db migrate` ended with exit code {done.returncode}:\n{tail}")
-    reached = {"airflow": version("apache-airflow-core"), "revision": _revision(conninfo)}
-    note.write_text(json.dumps(reached), "utf-8")
-    return True
+    return subprocess.Popen(  # noqa: S603
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end_migration(settings: Settings, migration: subprocess.Popen[str], conninfo: str) -> None:
+    """Wait for it. Raises PartFailed with its last words."""
+    output, _ = migration.communicate()
+    if migration.returncode:
+        last = "\n".join(output.splitlines()[-12:])
+        raise PartFailed(f"`airflow db migrate` ended with exit code {migration.returncode}:\n{last}")
+    _note(settings).write_text(json.dumps(_reached(conninfo)), "utf-8")
 
 
 def parts(settings: Settings, environ: Mapping[str, str]) -> list[Part]:
@@ -185,6 +195,14 @@ def _ready(component: str, port: int) -> Callable[[], bool]:
         return lambda: bool(health(port))
     key = _HEALTH[component]
     return lambda: (health(port).get(key) or {}).get("status") == "healthy"
+
+
+def _note(settings: Settings) -> Path:
+    return home(settings) / "migrated.json"
+
+
+def _reached(conninfo: str) -> dict[str, str | None]:
+    return {"airflow": version("apache-airflow-core"), "revision": _revision(conninfo)}
 
 
 def _noted(note: Path) -> object:

@@ -30,6 +30,8 @@ import psycopg
 SYSTEM_USER = "shuqiao-postgres"
 SUPERUSER = "shuqiao"
 START_SECONDS = 60.0
+STOP_SIGNAL = signal.SIGINT
+"""PostgreSQL's fast shutdown: sessions are cut, data is written."""
 
 
 class PostgresFailed(RuntimeError):  # noqa: N818
@@ -120,7 +122,7 @@ def stop(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
     """Fast shutdown (sessions are cut, data is written), then the axe."""
     if process.poll() is not None:
         return
-    process.send_signal(signal.SIGINT)
+    process.send_signal(STOP_SIGNAL)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -28,8 +28,6 @@ class Secrets:
     tax: str = field(repr=False)
     licensing: str = field(repr=False)
     credit: str = field(repr=False)
-    reader: str = field(repr=False)
-    """Of the demo client that reads the registry's API."""
 
 
 def load(run_dir: Path) -> Secrets:

@@ -66,6 +66,8 @@ class Supervisor:
         self._logs = logs
         self._running: list[_Running] = []
         self._asked_to_stop_at: float | None = None
+        self.was_up = False
+        """Set by the owner once everything serves: from then on, being asked to stop is the normal end."""
         self._hurry = False
 
     def __enter__(self) -> Self:

@@ -33,17 +33,17 @@ def main(folder: Path, parts: list[str]) -> int:
             (folder / "up").write_text(str(os.getpid()))
             supervisor.sleep(60)
     except PartFailed as failed:
-        print(failed, flush=True)
+        say(failed)
         return 4
     except StopRequested as stop:
-        print(f"stopped by {stop}", flush=True)
+        say(f"stopped by {stop}")
         return 0
     return 5
 
 
 def part(folder: Path, name: str) -> None:
     kind = name.partition("-")[0]
-    print(f"{name} begins", flush=True)
+    say(f"{name} begins")
     hold(folder)
     if kind == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -55,7 +55,7 @@ def part(folder: Path, name: str) -> None:
     if kind == "crasher":
         while not (folder / "up").exists():
             time.sleep(0.05)
-        print("the reason of the crash", flush=True)
+        say("the reason of the crash")
         sys.exit(3)
     while True:
         signal.pause()
@@ -68,6 +68,11 @@ def detached(folder: Path) -> None:
         hold(folder)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(60)
+
+
+def say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def hold(folder: Path) -> None:
@@ -83,3 +88,5 @@ if __name__ == "__main__":
             detached(Path(where))
         case [where, *kinds]:
             sys.exit(guarded(lambda: main(Path(where), kinds)))
+        case _:
+            sys.exit(__doc__)

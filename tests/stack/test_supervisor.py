@@ -70,8 +70,9 @@ def holders(path: Path) -> Iterator[psutil.Process]:
 def stack(tmp_path: Path) -> Iterator[FakeStack]:
     made = FakeStack(tmp_path, "sleeper", "forker", "stubborn")
     yield made
-    for process in [*made.left(), made.process]:
+    for process in made.left():
         process.kill()
+    made.process.kill()
     made.process.communicate()
 
 

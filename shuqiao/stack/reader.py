@@ -1,0 +1,121 @@
+"""The demo client of the registry's API: proof that the API answers, and the lines that a person can paste."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from registry.api import clients
+from shuqiao.settings import Settings
+from shuqiao.stack.ports import HOST
+from shuqiao.stack.secrets import Secrets, write_private
+
+FILE = "reader.json"
+NAME = "demo reader 示范读取方"
+SCOPES = (clients.READ_ALL, clients.OPERATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How to ask for a token."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the API said."""
+
+    entity: str | None
+    """The code of an entity that can be read."""
+    problems: tuple[str, ...] = ()
+
+
+def client(run_dir: Path, database_url: str) -> Client:
+    """The demo client, entered now if the registry does not know it. Its secret lies in ``run_dir``, mode 0600."""
+    path = run_dir / FILE
+    known = {each.id for each in clients.all_clients(database_url) if each.revoked_at is None}
+    if path.exists():
+        kept = Client(**json.loads(path.read_text("utf-8")))
+        if kept.id in known:
+            return kept
+    made = clients.add(database_url, NAME, SCOPES)
+    kept = Client(made.id, made.secret)
+    write_private(path, json.dumps(asdict(kept)) + "\n")
+    return kept
+
+
+def is_ready(port: int) -> bool:
+    """Whether the API says that it is ready to answer."""
+    try:
+        return _session().get(f"{_base(port)}/readyz", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def check(port: int, who: Client, deadline: float) -> Answered:
+    """Take a token, read an entity and the change feed, as a downstream system does."""
+    until = time.monotonic() + deadline
+    while True:
+        try:
+            return _read(port, who)
+        except (requests.RequestException, LookupError, ValueError) as error:
+            if time.monotonic() > until or isinstance(error, LookupError):
+                sentence = f"登记库接口没有正确回答 / the registry API did not answer as it should: {error}"
+                return Answered(None, (sentence,))
+            time.sleep(0.5)
+
+
+def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered) -> list[str]:
+    """Addresses, the login and three lines that can be pasted into a shell."""
+    base = _base(settings.api_port)
+    python = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
+    token = f"TOKEN=$(curl -s -u {who.id}:{who.secret} -d grant_type=client_credentials {base}/token | {python})"
+    entity = answered.entity or "<USCC>"
+    return [
+        "",
+        f"Airflow          http://{HOST}:{settings.airflow_port}   admin / {secrets.airflow_admin}",
+        f"登记库接口 API   http://{HOST}:{settings.api_port}/docs",
+        f"PostgreSQL       {HOST}:{settings.postgres_port}   ({settings.run_dir}/secrets.json)",
+        f"日志 logs        {settings.run_dir}/logs",
+        "",
+        token,
+        f'curl -s -H "Authorization: Bearer $TOKEN" {base}/entities/{entity}',
+        f'curl -s -H "Authorization: Bearer $TOKEN" "{base}/changes?limit=3"',
+        "",
+    ]
+
+
+def _read(port: int, who: Client) -> Answered:
+    with _session() as session:
+        form = {"grant_type": "client_credentials"}
+        token = _json(session.post(f"{_base(port)}/token", data=form, auth=(who.id, who.secret), timeout=30))
+        session.headers["Authorization"] = f"Bearer {token['access_token']}"
+        changes = _json(session.get(f"{_base(port)}/changes", params={"limit": "200"}, timeout=30))
+        entities = [each.get("entity") for each in changes["items"] if each.get("entity")]
+        if not entities:
+            raise LookupError("the change feed names no entity")
+        _json(session.get(f"{_base(port)}/entities/{entities[0]}", timeout=30))
+        return Answered(str(entities[0]))
+
+
+def _json(answer: requests.Response) -> dict[str, Any]:
+    answer.raise_for_status()
+    return dict(answer.json())
+
+
+def _session() -> requests.Session:
+    """A session that asks loopback directly, whatever proxy the environment names."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def _base(port: int) -> str:
+    return f"http://{HOST}:{port}/api/v1"
