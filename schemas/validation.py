@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue, default_catalogue, escape
 from schemas.errors import SchemaError
 from schemas.explanation import Violation, explain
 from schemas.formats import formats
-from schemas.writable import PASS_NOTHING, find_flaws, looks_suspicious, without
+from schemas.writable import PASS_NOTHING, TOO_DEEP, find_flaws, looks_suspicious, without
 
 __all__ = ["Validator", "Violation", "validator"]
 
@@ -49,7 +49,7 @@ class Validator:
         flaws = find_flaws(record)
         found = {flaw.violation(self.schema) for flaw in flaws}
         spoilt = {flaw.pointer for flaw in flaws}
-        if _ROOT not in spoilt:
+        if _ROOT not in spoilt and all(flaw.rule != TOO_DEEP for flaw in flaws):
             found.update(
                 explain(self.schema, record, pointer, keyword, error)
                 for pointer, keyword, error in self._errors(without(record, spoilt) if spoilt else record)

@@ -22,6 +22,8 @@ from schemas.masking import printable
 PASS_NOTHING = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 """orjson's wish to write more than JSON, switched off."""
 
+TOO_DEEP = "json:depth"
+"""The rule of a value nested too deeply, perhaps within itself."""
 _CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
@@ -56,7 +58,7 @@ _WORDS = {
         "文本、数、布尔、数组或对象",
         "text, a number, a boolean, an array or an object",
     ),
-    "json:depth": ("嵌套过深", "it is nested too deeply", f"至多{_DEEPEST}层", f"at most {_DEEPEST} levels"),
+    TOO_DEEP: ("嵌套过深", "it is nested too deeply", f"至多{_DEEPEST}层", f"at most {_DEEPEST} levels"),
 }
 
 
@@ -91,7 +93,7 @@ def find_flaws(record: Any) -> list[Flaw]:
 
 def _flaws(value: Any, pointer: str, depth: int) -> Iterator[Flaw]:
     if isinstance(value, _CONTAINERS) and depth >= _DEEPEST:
-        yield Flaw(pointer, "json:depth")
+        yield Flaw(pointer, TOO_DEEP)
     elif type(value) is dict:
         for name, item in value.items():
             if type(name) is not str:
