@@ -1,8 +1,8 @@
 """Whether a new version of a schema can take the place of the old one.
 
 It can if every record that the old one accepts is accepted by the new one, and if what readers rely on stays: fields
-keep being there, the entity's field stays the same, and personal fields stay personal. Where this cannot be proved it is
-denied: a new major version costs less than a broken reader.
+keep being there, the entity's field stays the same, and personal fields stay personal. Where this cannot be proved it
+is denied: a new major version costs less than a broken reader.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ LEGAL_ENTITY = {
 
 resident_ids = st.sampled_from(["11010519491231002X", "440524188001010014"])
 usccs = st.text(USCC_ALPHABET, min_size=17, max_size=17).map(lambda first: first + uscc_check_character(first))
-dates = st.dates(min_value=__import__("datetime").date(1000, 1, 1)).map(str)
+dates = st.dates(min_value=date(1000, 1, 1)).map(str)
 licence_bodies = st.tuples(
     usccs.map(lambda code: code + "009"), usccs, st.text("0123456789AZ", min_size=7, max_size=20)
 )
@@ -55,14 +56,18 @@ def valid_values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Values that keep the rules of one field."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    match schema["type"]:
-        case "object":
-            return valid_objects(schema)
-        case "array":
-            size = {"min_size": schema.get("minItems", 0), "max_size": min(schema["maxItems"], 4)}
-            return st.lists(valid_values(schema["items"]), unique=True, **size)
-        case "integer":
-            return st.integers(schema["minimum"], schema["maximum"])
+    kind = schema["type"]
+    if kind == "object":
+        return valid_objects(schema)
+    if kind == "array":
+        most = min(schema["maxItems"], 4)
+        return st.lists(valid_values(schema["items"]), unique=True, min_size=schema.get("minItems", 0), max_size=most)
+    if kind == "integer":
+        return st.integers(schema["minimum"], schema["maximum"])
+    return valid_texts(schema)
+
+
+def valid_texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if "format" in schema:
         return _BY_FORMAT[schema["format"]]
     if "pattern" in schema:
@@ -136,4 +141,6 @@ def spoilt_objects(draw: st.DrawFn, schema: dict[str, Any]) -> Any:
                 record[other] = draw(valid_values(schema["properties"][other]) | json_values)
             case "inside" if isinstance(record.get(name), dict) and record[name]:
                 record[name] = {**record[name], draw(st.sampled_from(sorted(record[name]))): draw(json_values)}
+            case _:
+                pass
     return record

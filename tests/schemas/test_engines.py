@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.schemas import records
 
 from schemas import catalogue
 from schemas.catalogue import escape
 from schemas.reference import reference_validator
 from schemas.validation import validator
+from tests.schemas import records
 
 REFERENCES = catalogue.references()
 relaxed = settings(
@@ -24,19 +24,19 @@ def rules_by_reference(schema: dict[str, Any], record: Any) -> set[tuple[str, st
     found = set()
     for error in reference_validator(schema).iter_errors(record):
         place = "".join(f"/{escape(str(part))}" for part in error.absolute_path)
-        keyword = str(error.validator)
+        keyword, limit, instance = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
         match keyword:
             case "required":
-                names = [name for name in error.validator_value if name not in error.instance]
+                names = [name for name in limit if name not in instance]
             case "dependentRequired":
                 names = [
                     name
-                    for field, needed in error.validator_value.items()
+                    for field, needed in limit.items()
                     for name in needed
-                    if field in error.instance and name not in error.instance
+                    if field in instance and name not in instance
                 ]
             case "additionalProperties":
-                names = [name for name in error.instance if name not in error.schema["properties"]]
+                names = [name for name in instance if name not in cast("Any", error.schema)["properties"]]
             case _:
                 found.add((place, keyword))
                 continue
@@ -51,7 +51,7 @@ def test_both_engines_accept_a_record_made_by_the_rules(reference: str, data: st
     schema = catalogue.schema(reference)
     record = data.draw(records.valid_objects(schema))
 
-    assert [] == validator(reference).violations(record)
+    assert validator(reference).violations(record) == []
     assert validator(reference).is_valid(record)
     assert set() == rules_by_reference(schema, record)
 

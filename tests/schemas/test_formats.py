@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import code_lists
-from schemas.formats import EXPECTED, CODE_LIST_FORMATS, formats, is_date, is_date_time
+from schemas.formats import CODE_LIST_FORMATS, EXPECTED, formats, is_date, is_date_time
 
 
 @given(st.dates())

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import stdnum.cn.ric
 import stdnum.cn.uscc
 import stdnum.iso7064.mod_37_36
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.schemas.records import usccs
 
 from schemas.identifiers import (
     HOLDER_CODE_TYPES,
@@ -19,6 +18,7 @@ from schemas.identifiers import (
     organisation_code_check_character,
     uscc_check_character,
 )
+from tests.schemas.records import usccs
 
 REAL_CODES = ["11330105002500287C", "11430000006122244L", "11220000013544541J", "11100000000013338W"]
 REAL_LICENCES = [
@@ -142,5 +142,5 @@ def test_a_malformed_licence_identifier_is_refused(flaw: str) -> None:
 
 
 def test_annex_a_has_its_sixteen_kinds_in_both_languages() -> None:
-    assert 16 == len(HOLDER_CODE_TYPES)
+    assert len(HOLDER_CODE_TYPES) == 16
     assert all(zh and en for zh, en in HOLDER_CODE_TYPES.values())

@@ -52,8 +52,8 @@ def test_a_shortened_value_fits_a_line_and_can_be_stored(value: Any) -> None:
 
 
 def test_a_number_of_ten_thousand_digits_is_shortened() -> None:
-    assert "-…" == shorten(-(10**10_000))
+    assert shorten(-(10**10_000)) == "-…"
 
 
 def test_control_characters_are_written_as_escapes() -> None:
-    assert "a\\x00\\n\\ud800\u3000" == printable("a\0\n\ud800\u3000")
+    assert printable("a\0\n\ud800\u3000") == "a\\x00\\n\\ud800\u3000"
