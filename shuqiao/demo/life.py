@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from shuqiao.demo import credit, licensing_files, market, tax_store
 from shuqiao.demo.faults import Outcome, planned
 from shuqiao.demo.rosters import CONNECTORS, City, roster
-from shuqiao.demo.rows import MAKERS, written_on
+from shuqiao.demo.rows import MAKERS, Written, written_on
 from shuqiao.demo.serving import replace_file
 
 Say = Callable[[str], None]
@@ -38,6 +38,8 @@ class Happened:
     connector: str
     new: int = 0
     changed: int = 0
+    rewritten: int = 0
+    """Rows written again with the same content: nothing to change in the registry."""
     deleted: int = 0
     corrected: int = 0
     """Rows that were refused and now are good: their quarantine closes."""
@@ -162,7 +164,13 @@ _NAMES = {
 
 
 def _counted(city: City, connector: str, day: int) -> Counter[str]:
-    return Counter(_NAMES[before.state, after.state] for _, before, after in written_on(city, connector, day))
+    return Counter(_name(before, after) for _, before, after in written_on(city, connector, day))
+
+
+def _name(before: Written, after: Written) -> str:
+    if before.state == after.state == "good" and before.says_the_same(after):
+        return "rewritten"
+    return _NAMES[before.state, after.state]
 
 
 def _write_state(data: Path, state: State) -> None:

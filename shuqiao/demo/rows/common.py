@@ -16,6 +16,9 @@ from shuqiao.demo.rosters import City, Life, roster
 Row = dict[str, Any]
 """Source column -> value, in the order of the source's columns."""
 
+BOOKKEEPING = frozenset({"write_time", "op_flag", "updated_at", "deleted_at", "操作标志"})
+"""Columns that say when and how a row was written, not what it says."""
+
 OFFICE_NUMBER = 31**6
 """Bodies of codes from here on belong to offices, not to enterprises."""
 
@@ -39,10 +42,18 @@ class Written:
             return "deleted"
         return "refused" if self.fault is not None and self.fault.refused else "good"
 
+    def says_the_same(self, other: Written) -> bool:
+        """Whether only the columns of bookkeeping differ."""
+        return [_content(row) for row in self.rows] == [_content(row) for row in other.rows]
+
     @property
     def repeated(self) -> bool:
         """Whether the row stands twice."""
         return self.fault is not None and self.fault.outcome in {Outcome.REPEATED, Outcome.OVERTAKEN}
+
+
+def _content(row: Row) -> Row:
+    return {column: value for column, value in row.items() if column not in BOOKKEEPING}
 
 
 def life_of(city: City, connector: str, number: int, day: int) -> Life | None:
@@ -78,7 +89,8 @@ def stamp(number: int, day: int) -> dt.datetime:
     """When, on that day, the row was written (local time of the city); rows of day 0 over the month before."""
     morning = dt.datetime.combine(day_date(day), dt.time(8))
     if day == 0:
-        return morning - dt.timedelta(seconds=number % (30 * 86_400), microseconds=number % 997)
+        seconds = number * 7919 % (30 * 86_400)
+        return morning - dt.timedelta(seconds=seconds, microseconds=number % 997)
     return morning + dt.timedelta(seconds=number % 36_000, microseconds=number % 997)
 
 
