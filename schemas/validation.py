@@ -22,6 +22,7 @@ from schemas.writable import PASS_NOTHING, TOO_DEEP, find_flaws, looks_suspiciou
 __all__ = ["Validator", "Violation", "validator"]
 
 _PATTERN_MEMORY = 10 * 1024 * 1024
+_CANONICAL = PASS_NOTHING | orjson.OPT_SORT_KEYS
 _ROOT = ""
 
 
@@ -41,6 +42,19 @@ class Validator:
             return self._engine.is_valid(record)
         except (ValueError, TypeError, RecursionError):
             return False
+
+    def encode(self, record: Any) -> bytes | None:
+        """The record as canonical JSON (keys in order, no spaces, UTF-8) if it is valid, else None. Never raises.
+
+        One serialisation serves the check for what no document can hold and the text to be stored and hashed.
+        """
+        try:
+            text = orjson.dumps(record, None, _CANONICAL)
+            if looks_suspicious(text) and find_flaws(record):
+                return None
+            return text if self._engine.is_valid(record) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
 
     def violations(self, record: Any) -> list[Violation]:
         """Everything that is wrong with the record, in the order of its pointers. Empty exactly if it is valid."""

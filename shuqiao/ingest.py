@@ -179,13 +179,13 @@ class Checked:
     keys: list[str] = field(default_factory=list)
     row_ids: list[str] = field(default_factory=list)
     entities: list[str | None] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     deletes: list[tuple[int, str | None, str]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def valid(self) -> tuple[list[int], list[str], list[str], list[str | None], list[dict[str, Any]]]:
+    def valid(self) -> tuple[list[int], list[str], list[str], list[str | None], list[bytes]]:
         """The columns of the valid records, as staging takes them."""
-        return self.ordinals, self.keys, self.row_ids, self.entities, self.records
+        return self.ordinals, self.keys, self.row_ids, self.entities, self.bodies
 
 
 class RowCheck:
@@ -214,7 +214,7 @@ class RowCheck:
         bound, id_places = self._bind(rows.columns)
         records, problems = bound.apply(rows.rows)
         deleted = self._deleted(rows)
-        key_fields, is_valid, entity_field = self._manifest.key, self._validator.is_valid, self._entity_field
+        key_fields, encode, entity_field = self._manifest.key, self._validator.encode, self._entity_field
         only_key = key_fields[0] if len(key_fields) == 1 else None
         only_id = id_places[0] if len(id_places) == 1 else None
         for index, record in enumerate(records):
@@ -226,7 +226,7 @@ class RowCheck:
                 row_id = _row_id([values[place] for place in id_places])
             if index in deleted:
                 checked.deletes.append((first + index, _key_or_none(record, key_fields), row_id or _digest(values)))
-            elif record is None or not row_id or not is_valid(record):
+            elif record is None or not row_id or (body := encode(record)) is None:
                 checked.refusals.append(self._refusal(rows, index, first, row_id, record, problems.get(index, ())))
             else:
                 key = record[only_key] if only_key is not None else key_text(record[name] for name in key_fields)
@@ -234,7 +234,7 @@ class RowCheck:
                 checked.keys.append(key if type(key) is str else str(key))
                 checked.row_ids.append(row_id)
                 checked.entities.append(record.get(entity_field) if entity_field else None)
-                checked.records.append(record)
+                checked.bodies.append(body)
         return checked
 
     def _bind(self, columns: tuple[str, ...]) -> tuple[BoundMapping, tuple[int, ...]]:

@@ -110,10 +110,15 @@ def refuse_unknown(given: list[str], allowed: list[str]) -> None:
     )
 
 
-@lru_cache(maxsize=256)
 def declared(route: APIRoute) -> list[str]:
     """The query parameters that a route declares."""
-    return [field.alias for field in get_flat_dependant(route.dependant).query_params]
+    found = _declared.get(route.unique_id)
+    if found is None:
+        found = _declared[route.unique_id] = [field.alias for field in get_flat_dependant(route.dependant).query_params]
+    return found
+
+
+_declared: dict[str, list[str]] = {}
 
 
 def filters(request: Request, reference: str) -> list[Filter]:

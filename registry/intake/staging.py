@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import orjson
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -82,13 +81,15 @@ class Staging:
         keys: Iterable[str],
         row_ids: Iterable[str],
         entities: Iterable[str | None],
-        bodies: Iterable[Mapping[str, Any]],
+        bodies: Iterable[bytes],
     ) -> None:
-        """Stage valid records; the iterables run side by side. ``ordinal`` orders rows within the part."""
-        dumps, option, search = orjson.dumps, orjson.OPT_SORT_KEYS, _MUST_ESCAPE.search
+        """Stage valid records; the iterables run side by side.
+
+        ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal.
+        """
+        search = _MUST_ESCAPE.search
         lines = []
-        for ordinal, key, row_id, entity, record in zip(ordinals, keys, row_ids, entities, bodies, strict=True):
-            body = dumps(record, option=option)
+        for ordinal, key, row_id, entity, body in zip(ordinals, keys, row_ids, entities, bodies, strict=True):
             if search(key) or search(row_id) or (entity is not None and search(entity)):
                 key, row_id = key.translate(_ESCAPES), row_id.translate(_ESCAPES)  # noqa: PLW2901
                 entity = entity and entity.translate(_ESCAPES)  # noqa: PLW2901

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from registry.domain.batches import BatchReport, Limits, Mode
 from registry.domain.keys import key_text
 from registry.intake import batches
@@ -115,7 +117,11 @@ def stage_rows(staging: Staging, rows: Sequence[Row]) -> None:
             reason = {"pointer": "", "rule": row.refused, "zh": row.refused, "en": row.refused}
             staging.refuse([Refusal(ordinal, row_id, key, f"part:{ordinal}", row.body, [reason])])
         else:
-            staging.add([ordinal], [key_text([key])], [row_id], [row.body.get("uscc")], [row.body])
+            staging.add([ordinal], [key_text([key])], [row_id], [row.body.get("uscc")], [canonical(row.body)])
+
+
+def canonical(body: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
 def good(key: str, row_id: str | None = None, **fields: Any) -> Row:
