@@ -1,0 +1,68 @@
+"""The hub's own upkeep: retention and integrity every night, freshness every ten minutes. No logic here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from shuqiao.airflow_plugin import TAG
+
+ZONE = "Asia/Shanghai"
+START = pendulum.datetime(2026, 1, 1, tz=ZONE)
+DEFAULTS = {"owner": "shuqiao", "retries": 2, "retry_delay": timedelta(minutes=1)}
+
+with DAG(
+    dag_id="upkeep.nightly",
+    dag_display_name="夜间维护 nightly upkeep",
+    description="保留期、分区、一致性检查 / retention, partitions, integrity",
+    doc_md="清理过期数据并核对登记库自身是否一致;发现矛盾时任务失败并逐条列出。\n\n"
+    "Drops what has outlived its term and checks that the registry does not contradict itself; "
+    "when it does, the task fails and names each fault.",
+    schedule=CronTriggerTimetable("30 2 * * *", timezone=ZONE),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    tags=[TAG, "upkeep"],
+    default_args=DEFAULTS,
+):
+
+    @task
+    def tidy() -> dict[str, int]:
+        """保留期与分区 / retention and partitions."""
+        from shuqiao import upkeep_steps
+
+        return upkeep_steps.tidy()
+
+    @task
+    def check_integrity() -> None:
+        """一致性检查 / integrity."""
+        from shuqiao import upkeep_steps
+
+        upkeep_steps.check_integrity()
+
+    tidy() >> check_integrity()
+
+with DAG(
+    dag_id="upkeep.freshness",
+    dag_display_name="时效检查 freshness",
+    description="哪些连接器超过承诺的时效 / which connectors are later than promised",
+    doc_md="逾期的连接器使任务失败,并列出部门与最近读取时间。\n\n"
+    "Connectors later than their manifest promises fail the task, with department and time of the last read.",
+    schedule=CronTriggerTimetable("*/10 * * * *", timezone=ZONE),
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    tags=[TAG, "upkeep"],
+    default_args=DEFAULTS | {"retries": 0},
+):
+
+    @task
+    def check_freshness() -> None:
+        """时效检查 / freshness."""
+        from shuqiao import upkeep_steps
+
+        upkeep_steps.check_freshness()
+
+    check_freshness()

@@ -1,0 +1,45 @@
+"""What the tasks of ``dags/hub_upkeep.py`` do."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from registry.intake import upkeep
+from registry.storage.database import connect
+from shuqiao.registry_address import database_url
+
+log = logging.getLogger(__name__)
+
+
+def tidy() -> dict[str, int]:
+    """Retention and partitions; what was taken away."""
+    with connect(database_url()) as connection:
+        tidied = upkeep.tidy(connection)
+    log.info("%s", tidied)
+    return asdict(tidied)
+
+
+def check_integrity() -> None:
+    """Fail with every contradiction found."""
+    with connect(database_url()) as connection:
+        faults = upkeep.faults(connection)
+    if faults:
+        raise AirflowFailException("\n".join(f"{fault.dataset}: {fault.zh} / {fault.en}" for fault in faults))
+    log.info("登记库一致 / the registry is sound")
+
+
+def check_freshness() -> None:
+    """Fail with every connector that is later than it promised."""
+    with connect(database_url()) as connection:
+        late = upkeep.late(connection)
+    if late:
+        lines = [
+            f"{each.connector} ({each.department}): 最近读取 / last read {each.read_at or '-'}, "
+            f"承诺 / promised every {each.freshness}"
+            for each in late
+        ]
+        raise AirflowFailException("\n".join(lines))
+    log.info("所有连接器都在时效之内 / every connector is fresh")
