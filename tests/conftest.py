@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +24,18 @@ for _name in [name for name in os.environ if name.startswith(("SHUQIAO_", "AIRFL
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL of this test process's own."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    server = embedded.initialise(folder / "data", embedded.free_port())
-    process = embedded.start(server, folder / "log", {"fsync": "off", "shared_buffers": "128MB"})
-    yield server
-    embedded.stop(process)
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this test process's own.
+
+    Not below pytest's own temporary folder: each pytest that starts shuts that one to all but its user, and as root
+    the server runs as another.
+    """
+    with tempfile.TemporaryDirectory(prefix="shuqiao-postgres-") as name:
+        folder = Path(name)
+        server = embedded.initialise(folder / "data", embedded.free_port())
+        process = embedded.start(server, folder / "log", {"fsync": "off", "shared_buffers": "128MB"})
+        yield server
+        embedded.stop(process)
 
 
 @pytest.fixture(scope="session")
