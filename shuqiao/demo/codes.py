@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
@@ -14,13 +16,13 @@ _STRIDE = 10_368_889_991  # prime, and not 31: numbers that follow each other ge
 
 def uscc_check_character(first_17: str) -> str:
     """The 18th character of a unified social credit code (GB 32100-2015)."""
-    total = sum(_USCC_VALUE[c] * w for c, w in zip(first_17, USCC_WEIGHTS, strict=True))
+    total = sum(map(mul, map(_USCC_VALUE.__getitem__, first_17), USCC_WEIGHTS))
     return USCC_ALPHABET[-total % 31]
 
 
 def organisation_check_character(first_8: str) -> str:
     """The 9th character of an organisation code (GB 11714)."""
-    total = sum(_BASE_36[c] * w for c, w in zip(first_8, ORGANISATION_WEIGHTS, strict=True))
+    total = sum(map(mul, map(_BASE_36.__getitem__, first_8), ORGANISATION_WEIGHTS))
     return "0123456789X0"[11 - total % 11]
 
 

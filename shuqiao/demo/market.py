@@ -24,6 +24,8 @@ BATCH = 2_000
 _DATED = {"appr_dt"}
 _LONG = {"opt_scop", "addr"}
 
+_CHARACTERS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+
 METADATA = sa.MetaData(schema=SCHEMA)
 
 
@@ -48,6 +50,7 @@ ENT_INFO = sa.Table(
     sa.Index("ent_info_write_time", "write_time", "main_identi_id"),
     sa.Index("ent_info_main_identi_id", "main_identi_id"),
     comment="市场主体信息（含个体）",
+    **_CHARACTERS,
 )
 ENT_REPRESENTATIVE = sa.Table(
     "ent_legal_repre",
@@ -56,6 +59,7 @@ ENT_REPRESENTATIVE = sa.Table(
     *(_column(name) for name in REPRESENTATIVE_COLUMNS),
     sa.Index("ent_legal_repre_identi_no", "identi_no"),
     comment="法定代表人信息",
+    **_CHARACTERS,
 )
 
 

@@ -103,20 +103,14 @@ class Roster:
     size: int
     """Enterprises with a row on day 0."""
     faults: tuple[tuple[Fault, int], ...]
+    faulty: int
+    """Rows with any fault on day 0."""
+    refusable: int
+    """Rows that must be refused on day 0."""
     joined_a_day: int
     left_a_day: int
     revised_a_day: int
     places: Scatter = field(repr=False)
-
-    @property
-    def faulty(self) -> int:
-        """Rows with any fault on day 0."""
-        return sum(count for _, count in self.faults)
-
-    @property
-    def refusable(self) -> int:
-        """Rows that must be refused on day 0."""
-        return sum(count for fault, count in self.faults if fault.refused)
 
     @property
     def corrected_a_day(self) -> int:
@@ -200,11 +194,14 @@ def roster(city: City, connector: str) -> Roster:
     def a_day(per_mille: float) -> int:
         return max(1, round(size * per_mille / 1000)) if per_mille and size else 0
 
+    faults = planned(connector, size)
     return Roster(
         city=city,
         connector=connector,
         size=size,
-        faults=planned(connector, size),
+        faults=faults,
+        faulty=sum(count for _, count in faults),
+        refusable=sum(count for fault, count in faults if fault.refused),
         joined_a_day=a_day(shares.joined),
         left_a_day=a_day(shares.left),
         revised_a_day=a_day(shares.revised),

@@ -21,13 +21,20 @@ def engine(url: str) -> sa.Engine:
     return sa.create_engine(departments.engine_url(url), poolclass=sa.NullPool)
 
 
-def test_the_first_pull_brings_all_and_the_next_what_a_day_changed(database: str, city: City) -> None:
-    market.load(engine(database), city)
-    first = pull(CONNECTOR, connection(database))
+@pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def server(request: pytest.FixtureRequest) -> str:
+    """The address of an empty database, of either kind."""
+    name = "database" if request.param == "postgresql" else "mariadb_server"
+    return str(request.getfixturevalue(name))
+
+
+def test_the_first_pull_brings_all_and_the_next_what_a_day_changed(server: str, city: City) -> None:
+    market.load(engine(server), city)
+    first = pull(CONNECTOR, connection(server))
     compare(first, life.expected(city, CONNECTOR, 0))
 
-    market.change(engine(database), city, 1)
-    second = pull(CONNECTOR, connection(database), first.cursor)
+    market.change(engine(server), city, 1)
+    second = pull(CONNECTOR, connection(server), first.cursor)
     did = life.happened(city, CONNECTOR, 1)
     fresh = {key for key, record in second.records.items() if first.records.get(key) != record}
     assert len(fresh) == did.new + did.changed + did.corrected
@@ -35,18 +42,18 @@ def test_the_first_pull_brings_all_and_the_next_what_a_day_changed(database: str
     assert len(set(second.refused) - set(first.refused)) == did.spoiled
     assert second.rows < first.rows / 5
 
-    compare(pull(CONNECTOR, connection(database)), life.expected(city, CONNECTOR, 1))
+    compare(pull(CONNECTOR, connection(server)), life.expected(city, CONNECTOR, 1))
 
 
-def test_loading_again_and_changing_again_ends_the_same(database: str, city: City) -> None:
-    market.load(engine(database), city)
-    once = content(database)
-    market.load(engine(database), city)
-    assert content(database) == once
-    market.change(engine(database), city, 1)
-    changed = content(database)
-    market.change(engine(database), city, 1)
-    assert content(database) == changed != once
+def test_loading_again_and_changing_again_ends_the_same(server: str, city: City) -> None:
+    market.load(engine(server), city)
+    once = content(server)
+    market.load(engine(server), city)
+    assert content(server) == once
+    market.change(engine(server), city, 1)
+    changed = content(server)
+    market.change(engine(server), city, 1)
+    assert content(server) == changed != once
 
 
 def test_generate_makes_the_city_once_and_change_counts_what_it_did(database: str, tmp_path: Path) -> None:
