@@ -14,6 +14,7 @@ No message holds a secret, nor the whole value of a personal field.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +67,19 @@ class SourceColumnsChanged(SourceMisconfigured):
 
     def __init__(self, where: str, missing: list[str], present: list[str]) -> None:
         self.where, self.missing, self.present = where, missing, present
+        self.guesses = _renamed(missing, present)
+        """Missing column to the one that it may be called now."""
+        guesses = "".join(f' Perhaps "{old}" is "{new}" now.' for old, new in self.guesses.items())
         super().__init__(
-            f"{where}: column(s) {', '.join(missing)} missing; the source has {', '.join(present)}. "
+            f"{where}: column(s) {', '.join(missing)} missing; the source has {', '.join(present)}.{guesses} "
             "Was a column renamed? Correct the mapping in the manifest, or ask the department."
         )
+
+
+def _renamed(missing: list[str], present: list[str]) -> dict[str, str]:
+    plain = {name.casefold(): name for name in present}
+    close = {name: difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6) for name in missing}
+    return {name: plain[found[0]] for name, found in close.items() if found}
 
 
 class RowRefused(ConnectorError):  # noqa: N818

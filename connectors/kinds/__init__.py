@@ -54,7 +54,7 @@ def source_class(kind: str) -> type[Source]:
         raise SourceMisconfigured(f"source kind {kind!r} is offered more than once: {origins}; uninstall all but one")
     try:
         found = points[0].load()
-    except Exception as error:  # noqa: BLE001  (a plug-in may fail in any way while it is imported)
+    except Exception as error:
         raise SourceMisconfigured(
             f"source kind {kind!r} ({_origin(points[0])}) cannot be loaded: {_first_line(error)}"
         ) from error

@@ -1,9 +1,10 @@
 """The source kind ``sql``: a table, view or query of any database that SQLAlchemy speaks to.
 
 Rows come through the driver's own server-side cursor as plain tuples (``page`` reads short pages by keyset instead, for
-servers that do not bear long transactions). With a ``cursor`` column, a run reads what was written since the last run minus
-``lookback``, inclusive of equal times; rows whose cursor is NULL are read every time, since nothing says when they changed.
-Rows are ordered by the cursor (then ``order_by``), so that the last operation on a record in an exchange table comes last.
+servers that do not bear long transactions). With a ``cursor`` column, a run reads what was written since the last run
+minus ``lookback``, inclusive of equal times; rows whose cursor is NULL are read every time: nothing says when they
+changed. Rows are ordered by the cursor (then ``order_by``), so that the last operation on a record in an exchange table
+comes last.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class SqlSource:
             about = f", about {count:,} rows" if count is not None else ""
             version = ".".join(map(str, session.dialect.server_version_info or ()))
             server = f"{session.dialect.name} {version}".strip()
-            return f"{server} at {place(self._connection)}: {self._where} has {len(present)} columns ({len(selected)} are read){about}"
+            columns = f"{len(present)} columns ({len(selected)} are read)"
+            return f"{server} at {place(self._connection)}: {self._where} has {columns}{about}"
 
     def discover(self) -> Sequence[DiscoveredTable]:
         """Tables and views outside the system schemas, with masked samples."""

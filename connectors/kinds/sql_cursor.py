@@ -1,10 +1,13 @@
 """How far a SQL source has been read: one column's value, typed so that JSON keeps it.
 
-``{"column": "write_time", "type": "datetime", "value": "2026-11-20T08:00:00+08:00", "clock": "2026-11-20T08:00:03+08:00"}``
+::
+
+    {"column": "write_time", "type": "datetime",
+     "value": "2026-11-20T08:00:00+08:00", "clock": "2026-11-20T08:00:03+08:00"}
 
 ``clock`` is the source's own clock when the read was planned. A value beyond it (a writer whose clock runs ahead) never
-becomes the cursor: the rows written until then would be skipped. If the clock is found to stand before an earlier ``clock``, it was
-set back, and rows may have been written with times long passed: then everything is read once more.
+becomes the cursor: the rows written until then would be skipped. If the clock is found to stand before an earlier
+``clock``, it was set back, and rows may have been written with times long passed: then everything is read once more.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def row_estimate(session: sa.Connection, table: str) -> int | None:
         )
     elif session.dialect.name in {"mysql", "mariadb"}:
         statement = sa.text(
-            "select table_rows from information_schema.tables where table_name = :name and table_schema = coalesce(:schema, database())"
+            "select table_rows from information_schema.tables "
+            "where table_name = :name and table_schema = coalesce(:schema, database())"
         )
     else:
         return None

@@ -23,7 +23,7 @@ DRIVERS = {
 CONNECT_SECONDS = 15
 
 _LATER_STATES = ("08", "40", "53", "57", "58", "55P03", "XX", "25P03", "25P04")
-"""SQLSTATE beginnings: connection, rollback and deadlock, resources, operator (shutdown, cancel), system, lock, internal, idle."""
+"""SQLSTATE beginnings: connection, rollback, resources, operator (shutdown, cancel), system, lock, internal, idle."""
 _WRONG_STATES = ("57P04",)  # the database was dropped
 _WRONG_NUMBERS = frozenset(
     {1044, 1045, 1049, 1054, 1064, 1103, 1109, 1142, 1143, 1146, 1227, 1250, 1698, 1370, 1356, 4151, 1251, 2059, 2061}
@@ -61,7 +61,7 @@ def address(connection: Connection) -> sa.URL:
 
 
 def open_engine(connection: Connection, timeout: timedelta) -> sa.Engine:
-    """An engine that keeps no connections and has not connected yet. Raises SourceMisconfigured if the driver is missing."""
+    """An engine that keeps no connections and has not connected yet. Raises SourceMisconfigured without a driver."""
     url = address(connection)
     arguments: dict[str, Any] = {}
     name = url.get_backend_name()

@@ -1,4 +1,4 @@
-"""One connection for one piece of work: read only, with a deadline for each statement, and what the server's clock says."""
+"""One connection for one piece of work: read only, with a deadline for each statement; and the server's clock."""
 
 from __future__ import annotations
 

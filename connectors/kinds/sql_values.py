@@ -1,8 +1,8 @@
 """Rows from a driver's cursor: as plain tuples, in flat memory, also where a value is none that Python knows.
 
 PostgreSQL has dates that Python has not: ``infinity``, years before 1 and after 9999. The driver then refuses the whole
-fetch of thousands of rows. Here such values come as the server's text instead, so that the mapping can refuse the one row
-that holds them.
+fetch of thousands of rows. Here such values come as the server's text instead, so that the mapping can refuse the one
+row that holds them.
 """
 
 from __future__ import annotations

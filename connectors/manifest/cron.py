@@ -33,7 +33,7 @@ def _is_item(item: str, low: int, high: int, names: tuple[str, ...]) -> bool:
     if span == "*":
         return True
     ends = [names.index(end) + low if end in names else end for end in span.split("-")]
-    if len(ends) > 2 or not all(re.fullmatch(r"[0-9]{1,2}", str(end)) for end in ends):
+    if len(ends) not in {1, 2} or not all(re.fullmatch(r"[0-9]{1,2}", str(end)) for end in ends):
         return False
     numbers = [int(end) for end in ends]
     return numbers == sorted(numbers) and low <= numbers[0] and numbers[-1] <= high

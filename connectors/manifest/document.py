@@ -1,7 +1,7 @@
 """A YAML file as plain data, with the line of every key.
 
-YAML 1.2's idea of scalars, so that a manifest means what it looks like: keys are texts as written (``开业``, ``01``, ``no``),
-``no`` and ``on`` are texts, ``01`` is the text of a code, dates stay texts.
+YAML 1.2's idea of scalars, so that a manifest means what it looks like: keys are texts as written (``开业``, ``01``,
+``no``), ``no`` and ``on`` are texts, ``01`` is the text of a code, dates stay texts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 50_000
 """With aliases counted each time they are used: a small file can otherwise stand for billions of values."""
 MAX_DEPTH = 30
+LONGEST_INTEGER, LONGEST_FLOAT = 18, 40
+"""Characters; longer ones stay texts."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -35,6 +37,8 @@ class DocumentError(ValueError):
 
 @dataclass(slots=True)
 class Document:
+    """The data and where each key stands."""
+
     data: Any
     lines: dict[Key, int] = field(default_factory=dict)
     duplicates: list[tuple[Key, int, int]] = field(default_factory=list)
@@ -102,8 +106,8 @@ def scalar(node: yaml.Node) -> Any:
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if len(text) <= 18 and _INTEGER.fullmatch(text):
+    if len(text) <= LONGEST_INTEGER and _INTEGER.fullmatch(text):
         return int(text)
-    if len(text) <= 40 and _FLOAT.fullmatch(text):
+    if len(text) <= LONGEST_FLOAT and _FLOAT.fullmatch(text):
         return float(text)
     return text

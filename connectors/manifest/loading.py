@@ -66,11 +66,11 @@ def load_all(
 
     Two manifests with one connector name are both left out: nobody can tell which of them is meant.
     """
+    folders = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
     manifests: dict[str, list[Manifest]] = {}
-    errors: list[ManifestError] = []
-    for folder in dict.fromkeys(Path(folder).resolve() for folder in folders):
-        if not folder.is_dir():
-            errors.append(ManifestError([ManifestProblem(folder, 0, "", "no such folder")]))
+    errors = [
+        ManifestError([ManifestProblem(folder, 0, "", "no such folder")]) for folder in folders if not folder.is_dir()
+    ]
     for path in manifest_files(folders):
         try:
             manifest = load(path, settings_schema=settings_schema)
@@ -78,9 +78,8 @@ def load_all(
             errors.append(error)
         else:
             manifests.setdefault(manifest.connector, []).append(manifest)
-    for same in manifests.values():
-        if len(same) > 1:
-            errors.append(ManifestError([_same_name(manifest, same) for manifest in same]))
+    doubles = [same for same in manifests.values() if len(same) > 1]
+    errors += [ManifestError([_same_name(manifest, same) for manifest in same]) for same in doubles]
     return sorted((same[0] for same in manifests.values() if len(same) == 1), key=lambda item: item.connector), errors
 
 

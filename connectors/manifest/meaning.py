@@ -1,4 +1,4 @@
-"""What a JSON Schema cannot say of a manifest: whether its parts agree with each other, the shared schema and the kind."""
+"""What a JSON Schema cannot say of a manifest: whether its parts agree with each other, the schema and the kind."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def as_rule(rule: Any) -> Mapping[str, Any]:
 
 
 def settings_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind's own keys of a source section."""
     return {key: value for key, value in source.items() if key not in COMMON_KEYS}
 
 
@@ -145,6 +146,7 @@ def _key_columns(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def row_id_of(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that identify a row at the source."""
     return tuple(data["source"].get("row_id") or _key_columns(data))
 
 

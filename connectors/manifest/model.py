@@ -14,6 +14,8 @@ DEFAULT_MAX_FIELD = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Bilingual:
+    """One title in both languages."""
+
     zh: str
     en: str
 

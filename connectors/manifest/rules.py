@@ -68,6 +68,7 @@ def _code_faults(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def is_timezone(name: str) -> bool:
+    """Whether the time zone database knows the name."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -25,7 +25,9 @@ _NAMES = frozenset(
 )
 _ADDRESS_WITH_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s@]*:[^/\s@]+@")
 
-ADVICE = "a manifest holds no secrets: put it into the Airflow connection (or AIRFLOW_CONN_<ID>) that source.connection names"
+ADVICE = (
+    "a manifest holds no secrets: put it into the Airflow connection (AIRFLOW_CONN_<ID>) that source.connection names"
+)
 
 
 def secret_faults(data: Any, key: Key) -> Iterator[tuple[Key, str]]:

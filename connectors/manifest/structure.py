@@ -44,6 +44,7 @@ def _manifest_validator() -> Any:
 
 
 def manifest_faults(data: Any) -> Iterator[Fault]:
+    """A whole document against the manifest's own schema."""
     return _faults(data, _manifest_validator(), manifest_schema(), ())
 
 
@@ -116,6 +117,7 @@ def unknown_key(name: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """A hint with the nearest known name; empty if none is near."""
     close = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else ""
 

@@ -1,8 +1,8 @@
 """One field of the record for thousands of rows at a time.
 
-A field's ``apply`` takes the source's columns and gives the record's column: values, ``None`` for "no value", and
-:class:`Refusal` where a value cannot be taken. Nothing raises per value: a refusal is a value, and ``refused`` says whether the
-last column holds any, so that the ordinary case looks at each value once.
+A field's ``apply`` takes the source's column and gives the record's column: values, ``None`` for "no value", and
+:class:`Refusal` where a value cannot be taken. Nothing raises per value: a refusal is a value, and ``refused`` says
+whether the last column holds any, so that the ordinary case looks at each value once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Field(Protocol):
     refused: bool
     """Whether the last column held a refusal."""
 
-    def apply(self, values: Column) -> list[Any]: ...
+    def apply(self, values: Column) -> list[Any]:
+        """The record's column."""
+        ...
 
 
 class _Cache(dict[Any, Any]):
@@ -63,6 +65,7 @@ class ScalarField:
         """By type, because ``1 == True == 1.0``."""
 
     def apply(self, values: Column) -> list[Any]:
+        """See :class:`Field`."""
         self.refused = False
         kinds = set(map(type, values))
         kinds.discard(type(None))
@@ -79,6 +82,7 @@ class ScalarField:
             return found
 
     def one(self, value: Any) -> Any:
+        """One value, converted."""
         if value is None or type(value) is Refusal:
             return value
         if isinstance(value, str):
@@ -104,12 +108,14 @@ class TextField:
     """Texts: the whole column is checked in one go (joined by NUL, which no text may hold)."""
 
     def __init__(self, empty: frozenset[str], max_bytes: int, spelling: Callable[[str], str] | None = None) -> None:
-        """``spelling`` changes one text; it runs for those that :attr:`unusual` finds, or for all if there is no such pattern."""
+        """``spelling`` changes one text; it runs for those that ``unusual`` finds, or for all without a pattern."""
         self.empty, self.max_bytes, self.spelling = empty | {""}, max_bytes, spelling
         self.unusual = {texts.company_name: texts.UNUSUAL_IN_NAMES, texts.code: texts.UNUSUAL_IN_CODES}.get(spelling)  # type: ignore[arg-type]
+        self.whole = {texts.upper: str.upper, texts.lower: str.lower}.get(spelling)  # type: ignore[arg-type]
         self.refused = False
 
     def apply(self, values: Column) -> list[Any]:
+        """See :class:`Field`."""
         self.refused = False
         try:
             joined = "\0".join(values)
@@ -136,6 +142,8 @@ class TextField:
     def _spelled(self, found: list[Any], joined: str) -> list[Any]:
         spelling = self.spelling
         assert spelling is not None  # noqa: S101
+        if self.whole is not None and joined.isascii():
+            return [None if value is None else self.whole(value) for value in found]
         if self.unusual is None:
             return [value and spelling(value) for value in found]
         unusual = self.unusual.search
@@ -149,6 +157,7 @@ class TextField:
         return found
 
     def one(self, value: Any) -> str | Refusal | None:
+        """One value, converted."""
         if value is None or type(value) is Refusal:
             return value
         text = texts.as_text(value)
@@ -164,7 +173,7 @@ class TextField:
 
 
 class ValueField:
-    """Values taken as they are (lists, objects, numbers of a JSON source): texts in them checked, what JSON lacks refused."""
+    """Values taken as they are (lists, objects, numbers of a JSON source); texts in them are checked."""
 
     def __init__(self, empty: frozenset[str], max_bytes: int) -> None:
         self.text = TextField(empty, max_bytes)
@@ -172,6 +181,7 @@ class ValueField:
         self.refused = False
 
     def apply(self, values: Column) -> list[Any]:
+        """See :class:`Field`."""
         self.refused = False
         kinds = set(map(type, values))
         if kinds <= {bool, type(None)}:
@@ -185,6 +195,7 @@ class ValueField:
         return found
 
     def one(self, value: Any) -> Any:
+        """One value, converted."""
         found, _ = self._checked(value, 0)
         return found
 
@@ -234,11 +245,13 @@ class ListField:
         self.refused = False
 
     def apply(self, values: Column) -> list[Any]:
+        """See :class:`Field`."""
         found = [self.one(value) for value in values]
         self.refused = any(type(value) is Refusal for value in found)
         return found
 
     def one(self, value: Any) -> Any:
+        """One value, converted."""
         if value is None or type(value) is Refusal:
             return value
         if not isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Numbers with units and currencies, as they stand in registration systems: ``6,209(万元人民币)``, ``100万美元``, ``3.2E-4万人民币``.
+"""Numbers with units and currencies as registration systems write them: ``6,209(万元人民币)``, ``100万美元``.
 
 Amounts are decimals in canonical text form: no exponent, no leading zeros, no trailing zeros after the point.
 """
@@ -30,7 +30,9 @@ CURRENCIES = {
     "马来西亚林吉特": "MYR", "林吉特": "MYR", "丹麦克朗": "DKK", "瑞典克朗": "SEK", "挪威克朗": "NOK",
     "¥": "", "￥": "",
 }  # fmt: skip
-"""Names as registration systems write them; the sign ¥ leaves open which one. ``$`` is missing because it names several."""
+"""Names as registration systems write them; the sign ¥ leaves open which one, ``$`` is missing as it names several."""
+_NO_UNIT = re.compile("人民[币幣]|[A-Z]{3}|[¥￥]|.*[币金]")
+"""Names of a currency that leave open whether 元 or 万元 is meant."""
 CURRENCIES |= {code: code for code in filter(None, set(CURRENCIES.values()))}
 
 MULTIPLES = {"": 0, "百": 2, "千": 3, "万": 4, "萬": 4, "十万": 5, "百万": 6, "千万": 7, "亿": 8, "億": 8}
@@ -57,7 +59,7 @@ def canonical(number: Decimal) -> str | None:
     """``None`` if it is beyond the range of numbers that mean something here."""
     if not number.is_finite():
         return None
-    sign, digits, exponent = number.as_tuple()
+    digits = number.as_tuple().digits
     if not any(digits):
         return "0"
     if number.adjusted() >= MAX_DIGITS or number.adjusted() < -MAX_PLACES or len(digits) > MAX_DIGITS + MAX_PLACES:
@@ -173,7 +175,8 @@ def amount(value: Any) -> tuple[Decimal, int | None, str | None] | Refusal | Non
     found = _parse(match["number"])
     if found is None:
         return _no_money(value)
-    stated = match["multiple"] or match["yuan"] or match["after"] or match["before"]
+    names = filter(None, match.group("before", "after"))
+    stated = match["multiple"] or match["yuan"] or any(not _NO_UNIT.fullmatch(name) for name in names)
     return found, MULTIPLES[match["multiple"] or ""] if stated else None, currency
 
 

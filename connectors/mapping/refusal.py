@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Problem:
 
 
 class Refusal:
-    """Stands in a column in place of a value that was refused; made in the hot path, put into words only for the report."""
+    """Stands in a column in place of a value that was refused; put into words only for the report."""
 
     __slots__ = ("en", "got", "rule", "zh")
 
@@ -32,6 +32,7 @@ class Refusal:
         self.rule, self.got, self.zh, self.en = rule, got, zh, en
 
     def problem(self, pointer: str, *, personal: bool) -> Problem:
+        """In words."""
         got = shown(self.got, personal=personal)
         return Problem(pointer, self.rule, f"值为 {got}；应为{self.zh}", f"got {got}; expected {self.en}")
 
@@ -40,7 +41,7 @@ def shown(value: Any, *, personal: bool) -> str:
     """A value for people: short, masked if it may tell of a person, and printable whatever it holds."""
     if isinstance(value, str):
         text = value
-    elif isinstance(value, (datetime.date, datetime.datetime)):
+    elif isinstance(value, (dt.date, dt.datetime)):
         text = value.isoformat()
     elif isinstance(value, bytes):
         return f"({len(value)} bytes)"

@@ -39,15 +39,9 @@ def compile_field(rule: Mapping[str, Any], *, timezone: str, empty: tuple[str, .
 
 
 def _spelling(kind: str) -> Callable[[str], str] | None:
-    return {"company_name": texts.company_name, "code": texts.code, "upper": _upper, "lower": _lower}.get(kind)
-
-
-def _upper(text: str) -> str:
-    return texts.half_width(text).strip().upper()
-
-
-def _lower(text: str) -> str:
-    return texts.half_width(text).strip().lower()
+    return {"company_name": texts.company_name, "code": texts.code, "upper": texts.upper, "lower": texts.lower}.get(
+        kind
+    )
 
 
 def _scalar(kind: str, rule: Mapping[str, Any], zone: ZoneInfo) -> Convert:
@@ -108,7 +102,7 @@ def load_function(reference: str) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
         for part in name.split("."):
             found = getattr(found, part)
-    except Exception as error:  # noqa: BLE001  (a department's module may fail in any way while it is imported)
+    except Exception as error:
         raise ValueError(f"{reference} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise ValueError(f"{reference} is no function")  # noqa: TRY004  (it is the manifest's value that is wrong)

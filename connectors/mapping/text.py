@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import unicodedata
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,9 @@ from connectors.mapping.refusal import Refusal
 
 DEFAULT_EMPTY = ("N/A", "n/a", "NULL", "null", "-", "--", "—", "——")
 """Texts that departments' systems write for "no value"."""
+
+LONGEST_NUMBER = 30
+"""Digits before the point, or zeros behind it."""
 
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _INVISIBLE = dict.fromkeys((0xFEFF, 0x200B, 0x200C, 0x200D, 0x2060, 0x00AD))
@@ -22,8 +26,11 @@ _FULL_BRACKETS = {**{ord(half): full for half, full in zip("()", "（）", stric
 _NAME_LETTERS = {code: half for code, half in _HALF_WIDTH.items() if code not in (0xFF08, 0xFF09)} | _INVISIBLE
 _CODE_LETTERS = _HALF_WIDTH | _INVISIBLE | {0x2013: "-", 0x2014: "-"}
 
-UNUSUAL_IN_NAMES = re.compile("[\\s()\uff01-\uff5e\u00ad\u200b-\u200d\u2060\ufeff]")
-UNUSUAL_IN_CODES = re.compile("[\\s\uff01-\uff5e\u00ad\u200b-\u200d\u2013\u2014\u2060\ufeff]")
+_SPACES = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""As many as ``\\s`` means; written out, the search takes less than half the time."""
+UNUSUAL_IN_NAMES = re.compile(f"[{_SPACES}()\uff01-\uff5e\u00ad\u200b-\u200d\u2060\ufeff]")
+_UNUSUAL_BESIDE_BRACKETS = re.compile(f"[{_SPACES}\uff01-\uff07\uff0a-\uff5e\u00ad\u200b-\u200d\u2060\ufeff]")
+UNUSUAL_IN_CODES = re.compile(f"[{_SPACES}\uff01-\uff5e\u00ad\u200b-\u200d\u2013\u2014\u2060\ufeff]")
 
 
 def as_text(value: Any) -> str | Refusal:
@@ -32,25 +39,22 @@ def as_text(value: Any) -> str | Refusal:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return (
-            str(value)
-            if -(10**30) < value < 10**30
-            else _no_text("a number of at most 30 digits", "不超过30位的数字", value)
-        )
-    if isinstance(value, Decimal):
-        if value.is_finite() and -30 <= value.adjusted() <= 30:
-            return format(value, "f")
-        return _no_text("a finite number", "有限数值", value)
-    if isinstance(value, float):
-        if value == value and abs(value) < 1e18:  # noqa: PLR0124  (NaN is the only value that differs from itself)
-            return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
-        return _no_text("a finite number", "有限数值", value)
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+    if isinstance(value, (int, float, Decimal)):
+        return _number_text(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
-    if type(value).__name__ == "UUID":
+    if isinstance(value, uuid.UUID):
         return str(value)
-    return _no_text(f"a text, not {type(value).__name__}", "文本", value)
+    return Refusal("mapping.text", value, "文本", f"a text, not {type(value).__name__}")
+
+
+def _number_text(value: float | Decimal) -> str | Refusal:
+    """Without an exponent; a whole number without a point."""
+    number = value if isinstance(value, Decimal) else Decimal(value if isinstance(value, int) else repr(value))
+    if not number.is_finite() or abs(number.adjusted()) > LONGEST_NUMBER:
+        words = f"不超过{LONGEST_NUMBER}位的有限数值", f"a finite number of at most {LONGEST_NUMBER} digits"
+        return Refusal("mapping.text", value, *words)
+    return str(int(number)) if isinstance(value, float) and value.is_integer() else format(number, "f")
 
 
 def clean(text: str) -> str:
@@ -77,11 +81,15 @@ def storable(text: str, max_bytes: int) -> Refusal | None:
 
 
 def company_name(text: str) -> str:
-    """One spelling for the many of one name: full-width brackets (half-width if no Han character is in it), half-width
-    letters and digits, no space beside a Han character, one space elsewhere.
+    """One spelling for the many of one name.
+
+    Full-width brackets (half-width if no Han character is in it), half-width letters and digits, no space beside a Han
+    character, one space elsewhere.
     """
     if not UNUSUAL_IN_NAMES.search(text):
         return text
+    if not _UNUSUAL_BESIDE_BRACKETS.search(text) and _HAN.search(text):
+        return text.replace("(", "（").replace(")", "）")
     text = text.translate(_NAME_LETTERS).strip()
     if not _HAN.search(text):
         return _SPACE.sub(" ", text.translate({0xFF08: "(", 0xFF09: ")"}))
@@ -95,8 +103,14 @@ def code(text: str) -> str:
 
 def half_width(text: str) -> str:
     """Full-width letters, digits and signs as half-width ones."""
-    return text.translate(_HALF_WIDTH)
+    return text if text.isascii() else text.translate(_HALF_WIDTH)
 
 
-def _no_text(en: str, zh: str, value: Any) -> Refusal:
-    return Refusal("mapping.text", value, zh, en)
+def upper(text: str) -> str:
+    """Half-width capitals."""
+    return half_width(text).strip().upper()
+
+
+def lower(text: str) -> str:
+    """Half-width small letters."""
+    return half_width(text).strip().lower()

@@ -1,4 +1,4 @@
-"""Dates (``YYYY-MM-DD``) and date-times (RFC 3339 with an offset) from drivers' objects and from texts in many formats."""
+"""Dates (``YYYY-MM-DD``) and date-times (RFC 3339 with an offset) from drivers' objects and texts in many formats."""
 
 from __future__ import annotations
 
@@ -34,27 +34,28 @@ def date_converter(formats: Sequence[str] | None, zone: ZoneInfo) -> Convert:
             return value.isoformat()
         if isinstance(value, datetime):
             return _in_zone(value, zone, value, zh, en, dates=True)
-        if not isinstance(value, str):
-            return Refusal("mapping.date", value, zh, en)
+        found = read(value) if isinstance(value, str) else None
+        return Refusal("mapping.date", value, zh, en) if found is None else found
+
+    def read(value: str) -> str | Refusal | None:
         try:
             if iso and _ISO_DATE.fullmatch(value):
                 return date.fromisoformat(value).isoformat()
             text = half_width(value).strip()
-            for read in readers:
-                found = read(text)
-                if found is not None:
-                    return found.date().isoformat()
+            found = next(filter(None, (reader(text) for reader in readers)), None)
+            if found is not None:
+                return found.date().isoformat()
             if iso and _ISO_DATETIME.fullmatch(text):
                 return _in_zone(datetime.fromisoformat(_iso(text)), zone, value, zh, en, dates=True)
         except ValueError:
             pass
-        return Refusal("mapping.date", value, zh, en)
+        return None
 
     return convert
 
 
 def datetime_converter(formats: Sequence[str] | None, zone: ZoneInfo) -> Convert:
-    """Every instant is written with the offset of ``zone``, so that one instant has one text; a naive one is meant in ``zone``."""
+    """Every instant is written with the offset of ``zone``, so it has one text; a naive one is meant in ``zone``."""
     readers = tuple(_reader(item) for item in formats or () if item not in EPOCH)
     epoch = next((EPOCH[item] for item in formats or () if item in EPOCH), None)
     zh, en = _expected(formats or ("2026-11-20T08:00:00+08:00",), "日期时间", "a date and time")
@@ -84,10 +85,7 @@ def datetime_converter(formats: Sequence[str] | None, zone: ZoneInfo) -> Convert
 
 def _in_zone(value: datetime, zone: ZoneInfo, got: Any, zh: str, en: str, *, dates: bool) -> str | Refusal:
     try:
-        if value.tzinfo is None:
-            aware = value.replace(tzinfo=zone)
-        else:
-            aware = value.astimezone(zone)
+        aware = value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
         return aware.date().isoformat() if dates else _rfc3339(aware)
     except (OverflowError, ValueError):
         return Refusal("mapping.date" if dates else "mapping.datetime", got, zh, en)
@@ -95,15 +93,14 @@ def _in_zone(value: datetime, zone: ZoneInfo, got: Any, zh: str, en: str, *, dat
 
 def _rfc3339(value: datetime) -> str:
     """RFC 3339 offsets have whole minutes; Shanghai before 1901 was at +08:05:43."""
-    text = value.isoformat()
-    if len(text) > 25 and text[-9] in "+-" and text[-6] == ":":  # +08:05:43
-        return value.astimezone(UTC).isoformat()
-    return text
+    offset = value.utcoffset()
+    return (value if offset is None or not offset.seconds % 60 else value.astimezone(UTC)).isoformat()
 
 
 def _iso(text: str) -> str:
-    """What Python 3.11's fromisoformat takes: at most six decimals (further ones are cut), no space before the offset."""
-    text = re.sub(r"\s+(?=[Zz+-])", "", text[:10] + "T" + text[11:]) if len(text) > 10 else text
+    """What Python 3.11's fromisoformat takes: at most six decimals (more are cut), no space before the offset."""
+    day, clock = text[:10], text[11:]
+    text = day + ("T" + re.sub(r"\s+(?=[Zz+-])", "", clock) if clock else "")
     return re.sub(r"[.,](\d{1,6})\d*", lambda match: "." + match[1].ljust(6, "0"), text).replace("z", "Z")
 
 
