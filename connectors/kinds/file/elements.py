@@ -15,7 +15,26 @@ from connectors.kinds.file.settings import Layout, Limits
 MAX_ELEMENTS: Final = 10_000
 """Elements within one row."""
 PROLOGUE: Final = 1 << 16
-_CUT_SHORT: Final = ("Premature end", "Document is empty", "EndTag: '</' not found")
+
+
+class Remembering:
+    """A stream that remembers its last bytes."""
+
+    def __init__(self, inner: IO[bytes]) -> None:
+        self._inner, self._last = inner, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """As the parser asks for it."""
+        data = self._inner.read(size)
+        self._last = (self._last + data)[-512:]
+        return data
+
+    def ends_with(self, element: str) -> bool:
+        """Whether the whole document, read to its end, closes this element."""
+        while self.read(1 << 20):
+            pass
+        last = self._last.replace(b"\x00", b"").rstrip()
+        return last.endswith(b">") and element.encode() in last.rpartition(b"</")[2]
 
 
 def refuse_document_type(start: bytes, where: str) -> None:
@@ -34,22 +53,24 @@ def xml_items(stream: Any, where: str, layout: Layout, limits: Limits) -> Iterat
     wanted = (layout.row_path or "").strip("/").split("/")
     if not wanted[0]:
         raise SourceMisconfigured(f"{where}: XML needs row_path, the name of the element that is a row")
-    number = 0
+    number, path, remembering = 0, list[str](), Remembering(stream)
     try:
-        for element in _elements(cast("IO[bytes]", stream), wanted, where, layout):
+        for element in _elements(remembering, path, wanted, where, layout):
             number += 1
             yield _item(element, number, where, limits)
     except etree.XMLSyntaxError as error:
-        said = str(error.msg)
-        if any(sign in said for sign in _CUT_SHORT):
+        if not path or not remembering.ends_with(path[0]):
             raise HalfWritten(f"{where}: the file ends in the middle of the XML document") from None
-        raise SourceMisconfigured(f"{where}: is no valid XML: {said[:200]}") from None
+        raise SourceMisconfigured(f"{where}: is no valid XML: {str(error.msg)[:200]}") from None
 
 
-def _elements(stream: IO[bytes], wanted: list[str], where: str, layout: Layout) -> Iterator[etree._Element]:
+def _elements(
+    stream: Remembering, path: list[str], wanted: list[str], where: str, layout: Layout
+) -> Iterator[etree._Element]:
+    """The elements that are rows; ``path`` holds the names of those open."""
     encoding = None if layout.encoding.lower() in ("utf-8", "utf8") else layout.encoding
     events = etree.iterparse(
-        stream,
+        cast("IO[bytes]", stream),
         events=("start", "end"),
         resolve_entities=False,
         load_dtd=False,
@@ -59,7 +80,6 @@ def _elements(stream: IO[bytes], wanted: list[str], where: str, layout: Layout) 
         remove_pis=True,
         encoding=encoding,
     )
-    path: list[str] = []
     row: etree._Element | None = None
     within = 0
     for event, element in events:
@@ -73,7 +93,8 @@ def _elements(stream: IO[bytes], wanted: list[str], where: str, layout: Layout) 
             if row is not None and within > MAX_ELEMENTS:
                 raise SourceMisconfigured(f"{where}: one {wanted[-1]} holds more than {MAX_ELEMENTS} elements")
             continue
-        path.pop()
+        if len(path) > 1:
+            path.pop()
         if row is not None and element is row:
             yield row
             row = None

@@ -87,10 +87,11 @@ class Scanner:
                 "(setting max_record; does row_path name the list of rows?)"
             ) from None
         # What is wrong far before the end of the buffer does not get better by reading on.
-        if len(self._buffer) - error.pos > CHUNK and not error.msg.startswith("Unterminated"):
+        cut_short = error.msg.startswith("Unterminated") or not self._buffer[error.pos :].strip()
+        if len(self._buffer) - error.pos > CHUNK and not cut_short:
             raise SourceMisconfigured(f"{self._where}: is no valid JSON: {error.msg}") from None
         if not self._more():
-            if error.pos >= len(self._buffer.rstrip()) or error.msg.startswith("Unterminated"):
+            if cut_short:
                 raise HalfWritten(f"{self._where}: the file ends in the middle of the JSON document") from None
             raise SourceMisconfigured(f"{self._where}: is no valid JSON: {error.msg}") from None
 
