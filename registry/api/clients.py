@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
-
 from registry.storage.database import connect
 
 OPERATE = "operate"
 READ_ALL = "read:*"
 _SCOPE = re.compile(r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})")
+_COLUMNS = "id, name, scopes, created_at, revoked_at"
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1
 
 
@@ -70,23 +69,27 @@ def add(database_url: str, name: str, scopes: Sequence[str]) -> NewClient:
 
 def all_clients(database_url: str) -> list[Client]:
     """Every client, also revoked ones, the newest last."""
-    with connect(database_url) as connection, connection.cursor(row_factory=class_row(Client)) as cursor:
-        cursor.execute("SELECT id, name, scopes, created_at, revoked_at FROM registry.client ORDER BY created_at, id")
-        return cursor.fetchall()
+    with connect(database_url) as connection:
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM registry.client ORDER BY created_at, id").fetchall()
+    return [_client(*row) for row in rows]
 
 
 def revoke(database_url: str, client_id: str) -> Client:
     """End a client: no more tokens, and those it has stop working. Raises ClientError if there is none of that id."""
-    with connect(database_url) as connection, connection.cursor(row_factory=class_row(Client)) as cursor:
-        cursor.execute(
-            "UPDATE registry.client SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s"
-            " RETURNING id, name, scopes, created_at, revoked_at",
+    with connect(database_url) as connection:
+        row = connection.execute(
+            f"UPDATE registry.client SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s RETURNING {_COLUMNS}",
             (client_id,),
-        )
-        client = cursor.fetchone()
-    if client is None:
+        ).fetchone()
+    if row is None:
         raise ClientError(f"there is no client {client_id!r}; list them to see their ids")
-    return client
+    return _client(*row)
+
+
+def _client(
+    client_id: str, name: str, scopes: Sequence[str], created_at: datetime, revoked_at: datetime | None
+) -> Client:
+    return Client(client_id, name, tuple(scopes), created_at, revoked_at)
 
 
 def unknown_datasets(database_url: str, scopes: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import problems, security
+from registry.api import models, problems, security
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -40,6 +40,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     components.update(problem.pop("$defs", {}))
     components["Problem"] = problem
+    for model in vars(models).values():
+        # FastAPI drops members that are null, also from examples: put them back as they were written
+        if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
+            extra = model.model_config.get("json_schema_extra")
+            components[model.__name__] |= extra if isinstance(extra, dict) else {}
     components.pop("HTTPValidationError", None)
     components.pop("ValidationError", None)
     for route in app.routes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import psycopg
 from psycopg import sql
@@ -59,21 +60,33 @@ class Aside:
     refused: int
 
 
-def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[tuple[int, sql.Identifier]]) -> None:
-    """Make the temporary view ``staged`` and the table ``aside`` of this transaction."""
-    for _, table in tables:
-        connection.execute(sql.SQL("ANALYZE {} (key, row_id)").format(table))
+@dataclass(frozen=True, slots=True)
+class StagedTable:
+    """The staging table of one part."""
+
+    part: int
+    name: sql.Identifier
+    rows: int
+    """Rows read for the part, refused ones included: its ordinals are below."""
+
+
+def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[StagedTable]) -> None:
+    """Make the temporary view ``staged`` and the table ``aside`` of this transaction.
+
+    ``number`` counts through all parts, with gaps: a load takes its versions from it.
+    """
     selects: list[sql.Composable] = [
-        sql.SQL("SELECT {}::int AS part, ordinal, key, row_id, entity, hash, deleted, body FROM {}").format(
-            sql.Literal(number), table
-        )
-        for number, table in tables
+        sql.SQL(
+            "SELECT {}::int AS part, ordinal, {}::bigint + ordinal AS number, key, row_id, entity, hash, deleted, body"
+            " FROM {}"
+        ).format(sql.Literal(table.part), sql.Literal(before), table.name)
+        for table, before in zip(tables, accumulate((table.rows for table in tables), initial=1), strict=False)
     ]
     if not selects:
         selects = [
             sql.SQL(
-                'SELECT 0 AS part, 0::bigint AS ordinal, NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS'
-                ' row_id, NULL::text COLLATE "C" AS entity, NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body'
+                "SELECT 0 AS part, 0::bigint AS ordinal, 0::bigint AS number,"
+                ' NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS row_id, NULL::text COLLATE "C" AS entity, NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body'
                 " WHERE false"
             )
         ]
@@ -94,9 +107,11 @@ def set_repeats_aside(connection: psycopg.Connection, work: Merge, *, ordered: b
     """
     del work
     for column in ("row_id", "key"):
+        # Numbers are grouped much faster than texts; equal numbers of different texts only cost the exact look below.
         repeated = connection.execute(
             sql.SQL(
-                "SELECT FROM staged WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1 LIMIT 1"
+                "SELECT FROM (SELECT hashtextextended({column}, 0) AS digest FROM staged WHERE {column} IS NOT NULL) d"
+                " GROUP BY digest HAVING count(*) > 1 LIMIT 1"
             ).format(column=sql.Identifier(column))
         ).rowcount
         if not repeated:
@@ -170,7 +185,7 @@ def count_aside(connection: psycopg.Connection, work: Merge) -> Aside:
     return Aside(*row) if row else Aside(0, 0)
 
 
-def apply(connection: psycopg.Connection, work: Merge, *, snapshot: bool) -> Merged:
+def apply(connection: psycopg.Connection, work: Merge, tables: Sequence[StagedTable], *, snapshot: bool) -> Merged:
     """Merge the staged rows; ``snapshot``: delete what they lack (but not what was refused: its last version stays)."""
     some_aside = connection.execute("SELECT FROM aside LIMIT 1").rowcount > 0
     taking_part = sql.SQL(
@@ -180,7 +195,10 @@ def apply(connection: psycopg.Connection, work: Merge, *, snapshot: bool) -> Mer
     )
     empty = not connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(work.records)).rowcount
     if empty:
-        return Merged(_load(connection, work, taking_part), 0, 0, 0)
+        numbers = sum(table.rows for table in tables) + 1
+        return Merged(_load(connection, work, taking_part, numbers), 0, 0, 0)
+    for table in tables:
+        connection.execute(sql.SQL("ANALYZE {} (key, row_id)").format(table.name))
     deleted = _delete(connection, work, taking_part, snapshot=snapshot)
     return _merge(connection, work, taking_part, deleted)
 
@@ -233,10 +251,9 @@ def _attach(connection: psycopg.Connection, work: Merge) -> None:
         connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(partition, check))
 
 
-def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL) -> int:
+def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, numbers: int) -> int:
     """The first rows of a dataset: nothing to compare with."""
-    rows = _scalar(connection, "SELECT count(*) FROM staged") or 0
-    first = _reserve(connection, rows)
+    first = _reserve(connection, numbers)
     _ensure_change_partition(connection, work)
     loaded = connection.execute(
         sql.SQL(
@@ -244,7 +261,7 @@ def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL) -> 
             WITH loaded AS (
                 INSERT INTO {records}
                     (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity)
-                SELECT %(dataset)s, s.key, s.body, s.hash, %(first)s + row_number() OVER (), %(moment)s, %(batch)s,
+                SELECT %(dataset)s, s.key, s.body, s.hash, %(first)s + s.number, %(moment)s, %(batch)s,
                     %(connector)s, s.row_id, s.entity
                 FROM staged s WHERE {taking_part}
                 RETURNING version, key)

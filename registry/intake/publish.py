@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from registry.domain.batches import BatchReport, Counts, HeldReason, Limits, Mode, State, held_reasons
 from registry.intake import batches, merge, quarantine
 from registry.intake.errors import BatchNotOpen, IntakeError, StagingMissing
-from registry.intake.merge import Merge
+from registry.intake.merge import Merge, StagedTable
 from registry.intake.staging import table_name
 
 
@@ -92,7 +92,8 @@ def _publish(
         (batch_id,),
     ).fetchall()
     nothing_new = all(part[6] for part in parts) and (bool(parts) or work.mode is Mode.INCREMENTAL)
-    merge.open_staged(connection, work, _staged_tables(connection, batch_id, parts))
+    tables = _staged_tables(connection, batch_id, parts)
+    merge.open_staged(connection, work, tables)
     quarantine.open_staged(connection, work)
     merge.set_repeats_aside(connection, work, ordered=ordered)
     quarantine.refuse_contradictions(connection, work)
@@ -113,7 +114,7 @@ def _publish(
         )
         if reasons:
             raise _Held(counts, reasons)
-    merged = merge.apply(connection, work, snapshot=complete)
+    merged = merge.apply(connection, work, tables, snapshot=complete)
     counts = replace(counts, new=merged.new, changed=merged.changed, unchanged=merged.unchanged, deleted=merged.deleted)
     if work.dry_run:
         raise _DryRun(counts)
@@ -186,10 +187,10 @@ def _begin(connection: psycopg.Connection, batch_id: int) -> Merge:
 
 def _staged_tables(
     connection: psycopg.Connection, batch_id: int, parts: Sequence[tuple[Any, ...]]
-) -> list[tuple[int, sql.Identifier]]:
+) -> list[StagedTable]:
     """Each part's staging table. Raises StagingMissing where rows are not there as counted (a crash empties them)."""
     tables, missing = [], []
-    for number, attempt, _pulled, accepted, _refused, deletes, *_ in parts:
+    for number, attempt, pulled, accepted, _refused, deletes, *_ in parts:
         if attempt is None:
             missing.append(number)
             continue
@@ -203,7 +204,7 @@ def _staged_tables(
             missing.append(number)
             continue
         if accepted + deletes:
-            tables.append((number, table))
+            tables.append(StagedTable(number, table, pulled))
     if missing:
         raise StagingMissing(batch_id, missing)
     return tables
