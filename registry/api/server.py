@@ -34,6 +34,8 @@ class ApiServer(uvicorn.Server):
                 h11_max_incomplete_event_size=32768,
             )
         )
+        # It writes paths and queries, which may hold personal data; the middleware writes its own line.
+        logging.getLogger("uvicorn.access").disabled = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM or Ctrl-C."""

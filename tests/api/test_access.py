@@ -1,0 +1,298 @@
+"""Who may do what, for every route that there is: what is not allowed is refused."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from registry.api import clients, security
+from registry.api.app import create_app
+from registry.api.settings import ApiSettings
+from registry.api.tokens import AUDIENCE, ISSUER, TokenKeyError, Tokens, load_key
+from registry.storage.database import connect
+from tests.api.conftest import Api, Reader
+from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
+
+PUBLIC = {"/api/v1/token", "/api/v1/openapi.json", "/healthz", "/readyz", "/problems", "/problems/{name}"}
+VALUES = {"dataset": "legal_entity", "key": uscc(1), "entity": uscc(1), "batch": "1", "refusal": "1", "name": "busy"}
+ALLOWS = {
+    security.known_client: ("read:other", "operate"),
+    security.reader: ("read:other",),
+    security.dataset_reader: ("read:legal_entity", "read:*"),
+    security.operator: ("operate",),
+}
+SCOPES = ("read:other", "read:legal_entity", "read:*", "operate")
+
+
+def routes(app: FastAPI) -> Iterator[APIRoute]:
+    for route in app.routes:
+        assert isinstance(route, APIRoute)
+        yield route
+
+
+def path(route: APIRoute) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: VALUES[match[1]], route.path)
+
+
+def protected(app: FastAPI) -> list[tuple[APIRoute, str]]:
+    return [(route, path(route)) for route in routes(app) if route.path not in PUBLIC]
+
+
+def test_every_route_refuses_who_has_no_good_token(api: Api, registry_url: str) -> None:
+    app = api.server.config.app
+    assert isinstance(app, FastAPI)
+    enterprises(registry_url).publish([enterprise(1)], refused=[enterprise(2)])
+    revoked = api.client("read:*", "operate")
+    assert revoked.client is not None
+    clients.revoke(registry_url, revoked.client.id)
+    key = load_key(api.settings.token_key)
+    foreign = Tokens(ec.generate_private_key(ec.SECP256R1()), 900)
+    unsigned = jwt.encode({"sub": "x", "aud": AUDIENCE, "iss": ISSUER, "scope": "read:*"}, "", algorithm="none")
+    bad = {
+        "none": None,
+        "revoked": f"Bearer {revoked.token}",
+        "expired": f"Bearer {Tokens(key, -1).issue(revoked.client.id, ['read:*'])}",
+        "unknown client": f"Bearer {Tokens(key, 900).issue('nobody', ['read:*'])}",
+        "another key": f"Bearer {foreign.issue(revoked.client.id, ['read:*', 'operate'])}",
+        "unsigned": f"Bearer {unsigned}",
+        "garbage": "Bearer garbage",
+        "another scheme": f"Basic {revoked.token}",
+        "empty": "Bearer ",
+    }
+    for route, address in protected(app):
+        for why, authorization in bad.items():
+            answer = api.anyone.ask(address, headers={"Authorization": authorization} if authorization else {})
+            assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthenticated"), (route.path, why)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer"), (route.path, why)
+
+
+def test_every_route_asks_for_its_scope(api: Api, registry_url: str) -> None:
+    app = api.server.config.app
+    assert isinstance(app, FastAPI)
+    enterprises(registry_url).publish([enterprise(1)], refused=[enterprise(2)])
+    readers = {scope: api.client(scope) for scope in SCOPES}
+    for route, address in protected(app):
+        rule = security.rule_of(route)
+        assert rule in ALLOWS, route.path
+        for scope, reader in readers.items():
+            answer = reader.ask(address)
+            if scope in ALLOWS[rule] or (
+                scope.startswith("read:") and rule in {security.reader, security.known_client}
+            ):
+                assert answer.status_code in {200, 404}, (route.path, scope, answer.text)
+                assert scope == "read:other" or answer.status_code == 200, (route.path, scope, answer.text)
+            else:
+                assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-granted"), (
+                    route.path,
+                    scope,
+                )
+
+
+def test_every_route_refuses_other_methods(api: Api) -> None:
+    app = api.server.config.app
+    assert isinstance(app, FastAPI)
+    reader = api.client("read:*", "operate")
+    for route in routes(app):
+        for method in {"POST", "PUT", "DELETE", "PATCH", "GET"} - set(route.methods or ()):
+            answer = reader.ask(path(route), method=method)
+            assert answer.status_code == 405, (route.path, method)
+            assert answer.json()["type"] == "/problems/method-not-allowed"
+            assert set(answer.headers["Allow"].split(", ")) == route.methods
+
+
+def test_the_public_routes_are_these_and_no_others(settings: ApiSettings) -> None:
+    open_to_anyone = {
+        route.path for route in routes(create_app(settings)) if security.rule_of(route) is security.public
+    }
+
+    assert open_to_anyone == PUBLIC
+
+
+def test_an_application_with_a_route_that_names_no_rule_does_not_start(settings: ApiSettings) -> None:
+    app = create_app(settings)
+
+    @app.get("/api/v1/forgotten")
+    async def forgotten() -> dict[str, Any]:
+        return {}
+
+    with pytest.raises(RuntimeError, match="/api/v1/forgotten does not name one rule"):
+        security.check_rules(app)
+
+
+def test_a_grant_of_one_dataset_opens_no_other(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    permits(registry_url).publish([permit(1, "A")])
+    reader = api.client("read:permit")
+
+    assert reader.get("/datasets/permit/records")["records"]
+    for address in (
+        "/datasets/legal_entity",
+        "/datasets/legal_entity/records",
+        f"/datasets/legal_entity/records/{uscc(1)}",
+        f"/datasets/legal_entity/records/{uscc(1)}/history",
+        "/datasets/nothing/records",
+        "/datasets/permit%2F..%2Flegal_entity/records",
+        "/datasets/LEGAL_ENTITY/records",
+    ):
+        assert reader.ask(f"/api/v1{address}").status_code == 403, address
+    assert reader.ask("/api/v1/changes", dataset="legal_entity").status_code == 403
+    assert {change["dataset"] for change in reader.get("/changes")["changes"]} == {"permit"}
+    assert [found["dataset"] for found in reader.get(f"/entities/{uscc(1)}")["datasets"]] == ["permit"]
+    for address in (
+        "/api/v1//datasets/legal_entity/records",
+        "/api/v1/datasets/permit/../legal_entity/records",
+        "/api/v1/datasets/",
+    ):
+        answer = raw(api, reader, address)
+        assert b" 404 " in answer.partition(b"\r\n")[0] + b" ", answer
+
+
+def raw(api: Api, reader: Reader, target: str) -> bytes:
+    """A request whose target no client library has tidied up."""
+    with socket.create_connection(("127.0.0.1", api.server.bound_port)) as connection:
+        connection.sendall(
+            f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            f"Authorization: Bearer {reader.token}\r\n\r\n".encode()
+        )
+        found = b""
+        while chunk := connection.recv(65536):
+            found += chunk
+    return found
+
+
+@pytest.mark.parametrize("how", ["basic", "form"])
+def test_a_client_gets_a_token_for_its_scopes(api: Api, registry_url: str, how: str) -> None:
+    client = clients.add(registry_url, "bank", ["read:b", "read:a"])
+    sent: dict[str, Any] = {"client_id": client.id, "client_secret": client.secret}
+
+    answer = api.token(auth=(client.id, client.secret)) if how == "basic" else api.token(**sent)
+
+    found = answer.json()
+    assert answer.status_code == 200
+    assert (found["token_type"], found["expires_in"], found["scope"]) == ("Bearer", 900, "read:a read:b")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert jwt.get_unverified_header(found["access_token"])["alg"] == "ES256"
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "client-unknown"}, 401, "invalid_client"),
+        ({"client_secret": ""}, 401, "invalid_client"),
+        ({"client_id": "a\0b"}, 401, "invalid_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"scope": "read:a read:c"}, 400, "invalid_scope"),
+        ({"scope": "operate"}, 400, "invalid_scope"),
+        ({"scope": "read:*"}, 400, "invalid_scope"),
+    ],
+    ids=str,
+)
+def test_a_token_is_refused(api: Api, registry_url: str, form: dict[str, Any], status: int, error: str) -> None:
+    client = clients.add(registry_url, "bank", ["read:a"])
+
+    answer = api.token(**{"client_id": client.id, "client_secret": client.secret, **form})
+
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["trace_id"] == answer.headers["X-Request-Id"]
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+def test_a_token_may_be_asked_for_less(api: Api, registry_url: str) -> None:
+    permits(registry_url).publish([permit(1, "A")])
+    enterprises(registry_url).publish([enterprise(1)])
+    client = clients.add(registry_url, "bank", ["read:permit", "read:legal_entity"])
+    token = api.token(auth=(client.id, client.secret), scope="read:permit").json()["access_token"]
+    reader = Reader(api.address, api.session, client, token)
+
+    assert reader.ask("/api/v1/datasets/permit/records").status_code == 200
+    assert reader.ask("/api/v1/datasets/legal_entity/records").status_code == 403
+
+
+def test_a_request_for_a_token_that_is_no_form_is_refused(api: Api) -> None:
+    address = f"{api.address}/api/v1/token"
+
+    assert (
+        api.session.post(address, json={"grant_type": "client_credentials"}, timeout=5).json()["error"]
+        == "invalid_request"
+    )
+    assert api.session.post(address, data="grant_type=a&grant_type=b", timeout=5).status_code == 400
+    too_long = api.session.post(address, data={"grant_type": "x" * 20_000}, timeout=5)
+    assert (too_long.status_code, too_long.json()["type"]) == (413, "/problems/request-too-long")
+
+
+def test_a_revoked_clients_tokens_stop_within_moments(start: Any, registry_url: str) -> None:
+    api = start(client_check_seconds=0.5)
+    reader = api.client("operate")
+    assert reader.ask("/api/v1/batches").status_code == 200
+
+    clients.revoke(registry_url, reader.client.id)
+    time.sleep(0.6)
+
+    assert reader.ask("/api/v1/batches").status_code == 401
+    assert api.token(auth=(reader.client.id, reader.client.secret)).status_code == 401
+
+
+def test_secrets_are_kept_as_hashes_only(registry_url: str) -> None:
+    client = clients.add(registry_url, " A bank ", ["read:*", "operate", "operate"])
+
+    with connect(registry_url) as connection:
+        rows = connection.execute("SELECT client::text, secret_hash FROM registry.client").fetchall()
+    assert len(rows) == 1
+    assert client.secret not in rows[0][0]
+    assert rows[0][1].startswith("scrypt$16384$8$1$")
+    assert clients.secret_matches(client.secret, rows[0][1])
+    assert [(c.id, c.name, c.scopes) for c in clients.all_clients(registry_url)] == [
+        (client.id, "A bank", ("operate", "read:*"))
+    ]
+
+
+@pytest.mark.parametrize("scopes", [[], ["write:*"], ["read:"], ["read:A B"], ["Operate"]], ids=str)
+def test_a_client_with_a_scope_that_there_is_not_is_not_entered(registry_url: str, scopes: list[str]) -> None:
+    with pytest.raises(clients.ClientError):
+        clients.add(registry_url, "bank", scopes)
+
+    assert clients.all_clients(registry_url) == []
+
+
+def test_clients_are_listed_and_revoked(registry_url: str) -> None:
+    client = clients.add(registry_url, "bank", ["read:permit"])
+
+    assert clients.unknown_datasets(registry_url, ["read:permit", "read:*", "operate"]) == ["permit"]
+    revoked = clients.revoke(registry_url, client.id)
+    assert revoked.revoked_at is not None
+    assert clients.revoke(registry_url, client.id) == revoked
+    with pytest.raises(clients.ClientError, match="no client 'nobody'"):
+        clients.revoke(registry_url, "nobody")
+
+
+def test_the_token_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "token.pem"
+    first = load_key(path)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_key(path).private_numbers() == first.private_numbers()
+    assert [file.name for file in path.parent.iterdir()] == ["token.pem"]
+
+
+def test_a_token_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "token.pem"
+    load_key(path)
+    path.chmod(0o644)
+    with pytest.raises(TokenKeyError, match="chmod 600"):
+        load_key(path)
+    path.chmod(0o600)
+    path.write_text("no key")
+    with pytest.raises(TokenKeyError, match="no private key"):
+        load_key(path)

@@ -1,0 +1,106 @@
+"""The OpenAPI description is valid, its examples are true, and answers are what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from registry.api.app import create_app
+from registry.api.problems import TYPES
+from registry.api.settings import ApiSettings
+from tests.api.conftest import Api
+from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
+
+
+def described(settings: ApiSettings) -> dict[str, Any]:
+    return create_app(settings).openapi()
+
+
+def errors(description: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    whole = {"components": description["components"], **schema}
+    return [error.message for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)]
+
+
+def test_the_description_is_valid_openapi(settings: ApiSettings) -> None:
+    description = described(settings)
+
+    assert description["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(description).validate()
+
+
+def test_every_answer_has_an_example_and_it_fits(settings: ApiSettings) -> None:
+    description = described(settings)
+    seen = 0
+    for name, schema in description["components"]["schemas"].items():
+        for example in schema.get("examples", ()):
+            assert errors(description, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
+            seen += 1
+    assert seen > 15
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                for content in response.get("content", {}).values():
+                    for example in content.get("examples", {}).values():
+                        assert errors(description, content["schema"], example["value"]) == [], (path, status)
+                        assert example["value"]["status"] == int(status)
+            good = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            if "$ref" in good:
+                shape = description["components"]["schemas"][good["$ref"].rpartition("/")[2]]
+                assert shape.get("examples") or path.startswith("/problems"), path
+
+
+def test_answers_are_what_the_description_says(api: Api, registry_url: str, settings: ApiSettings) -> None:
+    description = described(settings)
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1), enterprise(2)], refused=[enterprise(3)])
+    feed.publish([enterprise(1, status="revoked")], refused=[enterprise(2)])
+    permits(registry_url).publish([permit(1, "A")])
+    reader = api.client("read:*", "operate")
+    addresses = {
+        "/api/v1/datasets": {},
+        "/api/v1/datasets/{dataset}": {"dataset": "legal_entity"},
+        "/api/v1/datasets/{dataset}/records": {"dataset": "legal_entity"},
+        "/api/v1/datasets/{dataset}/records/{key}": {"dataset": "legal_entity", "key": uscc(2)},
+        "/api/v1/datasets/{dataset}/records/{key}/history": {"dataset": "legal_entity", "key": uscc(1)},
+        "/api/v1/entities/{entity}": {"entity": uscc(1)},
+        "/api/v1/changes": {},
+        "/api/v1/batches": {},
+        "/api/v1/batches/{batch}": {"batch": "1"},
+        "/api/v1/quarantine": {},
+        "/api/v1/quarantine/{refusal}": {"refusal": "1"},
+        "/healthz": {},
+        "/readyz": {},
+        "/problems": {},
+        "/problems/{name}": {"name": "busy"},
+    }
+    assert {*addresses, "/api/v1/token"} == set(description["paths"])
+    for path, values in addresses.items():
+        answer = reader.ask(path.format(**values))
+        schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert answer.status_code == 200, answer.text
+        assert errors(description, schema, answer.json()) == [], path
+        refused = reader.ask(path.format(**values), nonsense="1")
+        problem = description["paths"][path]["get"]["responses"]["400"]["content"]["application/problem+json"]["schema"]
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.json()["type"] == "/problems/unknown-parameter"
+        assert errors(description, problem, refused.json()) == [], path
+    client = reader.client
+    assert client is not None
+    token = api.token(auth=(client.id, client.secret)).json()
+    assert errors(description, {"$ref": "#/components/schemas/Token"}, token) == []
+
+
+def test_the_description_is_served(api: Api, settings: ApiSettings) -> None:
+    answer = api.anyone.ask("/api/v1/openapi.json")
+
+    assert answer.json() == described(settings)
+
+
+def test_every_type_of_problem_leads_to_its_page(api: Api) -> None:
+    for kind in TYPES.values():
+        page = api.anyone.ask(kind.address).json()
+        assert (page["type"], page["status"], page["fault"]) == (kind.address, kind.status, kind.fault)
+        assert page["advice"]["zh"]
+    assert api.anyone.ask("/problems/nothing").status_code == 404
