@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from connectors.errors import ConnectorError, SourceMisconfigured, SourceUnavail
 
 LOCAL_TYPES: Final = ("", "file", "fs", "local")
 S3_TYPES: Final = ("s3", "aws")
+_LATER_STATUS: Final = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,12 @@ class Place:
         """The files that match, in the order of their names."""
         self._system.invalidate_cache()
         if not has_magic(self.pattern):
-            return [self.look(self.pattern)] if self._system.exists(self.pattern) else []
+            try:
+                return [self.look(self.pattern)]
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
+                return []
         self._require_folder()
         found = self._system.glob(self.pattern, detail=True)
         return [self._found(path, found[path]) for path in sorted(found) if found[path]["type"] != "directory"]
@@ -56,7 +63,9 @@ class Place:
     def _require_folder(self) -> None:
         """A missing folder is not an empty one. Raises FileNotFoundError."""
         folder = posixpath.dirname(self.pattern[: first_magic(self.pattern)])
-        if folder and not self._system.exists(folder):
+        if "://" in folder:
+            self._system.ls(folder)  # says why it cannot, where exists() would say no
+        elif folder and not self._system.exists(folder):
             raise FileNotFoundError(folder)
 
     def names_beside(self, files: list[Found], pattern: str) -> frozenset[str]:
@@ -161,13 +170,36 @@ def _http(connection: Connection, path: str, timeout: float) -> Place:
     from connectors.kinds.rest import base_address  # noqa: PLC0415
 
     options: dict[str, Any] = {
-        "timeout": aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=timeout)
+        "timeout": aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=timeout, sock_read=timeout),
+        "raise_for_status": _require_success,
     }
     if connection.login or connection.password:
-        options["auth"] = aiohttp.BasicAuth(connection.login, connection.password)
+        login = base64.b64encode(f"{connection.login}:{connection.password}".encode()).decode()
+        options["headers"] = {"Authorization": f"Basic {login}"}
     address = base_address(connection).rstrip("/") + "/" + quote(path.lstrip("/"), safe="/*?[]!%=&~")
-    # A redirect could carry the password to another host: answered as it is, it is no file (see translated).
-    return Place(_system("http", client_kwargs=options, allow_redirects=False, encoded=True), address, "")
+    redirects = aiohttp.TraceConfig()
+    redirects.on_request_redirect.append(_require_same_host)
+    options["trace_configs"] = [redirects]
+    return Place(_system("http", client_kwargs=options, encoded=True), address, "")
+
+
+async def _require_same_host(_session: Any, _context: Any, params: Any) -> None:
+    """Look at a redirect before it is followed."""
+    target = params.url.join(type(params.url)(params.response.headers.get("Location", "")))
+    if target.origin() != params.url.origin():
+        raise SourceMisconfigured(
+            f"{params.url.with_query(None).with_user(None)}: the server redirects to another host ({target.host}); the "
+            "hub does not follow. If the files have moved, correct the connection"
+        )
+
+
+async def _require_success(response: Any) -> None:
+    """Sort a server's refusals here, as fsspec would take every one of them for a missing file."""
+    status, where = response.status, str(response.url.with_query(None).with_user(None))
+    if status >= 500 or status in _LATER_STATUS:  # noqa: PLR2004
+        raise SourceUnavailable(f"{where}: HTTP {status}, the server cannot answer now")
+    if status >= 400 and status != 404:  # noqa: PLR2004
+        raise SourceMisconfigured(f"{where}: HTTP {status}; check the path and the credentials")
 
 
 def _s3(connection: Connection, path: str, timeout: float) -> Place:
@@ -193,7 +225,10 @@ def translated(where: str) -> Iterator[None]:
         yield
     except ConnectorError:
         raise
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if not is_missing(error):
+            cause = error.__cause__
+            raise cause if isinstance(cause, ConnectorError) else _foreign(where, cause) from None
         raise SourceMisconfigured(f"{where}: there is no such file or folder") from None
     except PermissionError:
         raise SourceMisconfigured(f"{where}: access is refused; check the login and the file's permissions") from None
@@ -203,10 +238,14 @@ def translated(where: str) -> Iterator[None]:
         raise _foreign(where, error) from None
 
 
-_LATER_STATUS: Final = frozenset({408, 425, 429})
+def is_missing(error: FileNotFoundError) -> bool:
+    """Whether the file is not there, as opposed to a server that fsspec could not ask."""
+    cause = error.__cause__
+    names = {each.__name__ for each in type(cause).__mro__}
+    return not names & {"ConnectorError", "ClientConnectionError", "ClientPayloadError", "TimeoutError"}
 
 
-def _foreign(where: str, error: Exception) -> ConnectorError:
+def _foreign(where: str, error: BaseException | None) -> ConnectorError:
     """Errors of paramiko, aiohttp and botocore, known by name so that none of them need be imported."""
     names = {each.__name__ for each in type(error).__mro__}
     status = getattr(error, "status", None)
@@ -216,11 +255,19 @@ def _foreign(where: str, error: Exception) -> ConnectorError:
         return SourceMisconfigured(f"{where}: HTTP {status}; check the path and the credentials")
     if names & {"NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "InvalidRegionError"}:
         return SourceMisconfigured(f"{where}: {type(error).__name__}; check the connection's login, password and extra")
-    if names & {"SSHException", "ClientError", "BotoCoreError", "FSTimeoutError", "OSError", "HTTPClientError"}:
+    if names & {
+        "SSHException",
+        "ClientError",
+        "BotoCoreError",
+        "FSTimeoutError",
+        "OSError",
+        "HTTPClientError",
+        "TimeoutError",
+    }:
         return SourceUnavailable(f"{where}: {_words(error)}")
     return SourceMisconfigured(f"{where}: cannot be read ({type(error).__name__})")
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException | None) -> str:
     words = getattr(error, "strerror", None)
     return f"{type(error).__name__}: {words}" if isinstance(words, str) and words else type(error).__name__

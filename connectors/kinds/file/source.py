@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from connectors.connection import Connection
 from connectors.errors import SourceUnavailable
 from connectors.kinds import documents
-from connectors.kinds.file.places import Found, Place, place, translated
+from connectors.kinds.file.places import Found, Place, is_missing, place, translated
 from connectors.kinds.file.reading import Opening, batches_of_file
 from connectors.kinds.file.settings import SETTINGS_SCHEMA, Layout, Limits, older_than
 from connectors.kinds.quantities import seconds
@@ -142,7 +142,9 @@ class FileSource:
             where = self._place.where(path)
             try:
                 now = self._place.look(path).fingerprint
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if not is_missing(error):
+                    raise
                 raise SourceUnavailable(f"{where}: the file has been taken away {when}") from None
         if dict(now) != dict(fingerprint):
             raise SourceUnavailable(f"{where}: the file has changed {when}; is it still being written?")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
-import boto3
+import boto3  # type: ignore[import-untyped]
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -53,7 +53,7 @@ class SftpServer:
             0,
             server_factory=Login,
             server_host_keys=[self.key],
-            sftp_factory=functools.partial(asyncssh.SFTPServer, chroot=str(folder)),
+            sftp_factory=functools.partial(asyncssh.SFTPServer, chroot=str(folder).encode()),
             allow_scp=False,
         )
 
@@ -169,6 +169,12 @@ def web(outbox: Path) -> Iterator[Connection]:
                 self.send_header("Location", "http://localhost:1/stolen.csv")
                 self.end_headers()
                 return
+            if self.path.startswith("/busy"):
+                self.send_error(503)
+                return
+            if not self.headers.get("Authorization"):
+                self.send_error(401)
+                return
             super().do_GET()
 
         do_HEAD = do_GET  # noqa: N815
@@ -208,13 +214,21 @@ def test_files_over_http_are_read_once_and_again_when_changed(web: Connection, o
 
 
 def test_a_redirect_to_another_host_is_no_file(web: Connection) -> None:
-    source = FileSource({"path": "/away/x.csv"}, web, ["id"])
+    for path in ("/away/x.ndjson", "/away/*.ndjson"):
+        assert "the server redirects to another host (localhost)" in str(error_of(web, path))
 
-    with pytest.raises(SourceMisconfigured) as caught:
-        read_all(source)
 
-    source.close()
-    assert SECRET not in str(caught.value)
+def test_refusals_of_a_web_server_are_told_apart(web: Connection) -> None:
+    stranger = Connection(id="credit", type="http", host="127.0.0.1", port=web.port)
+    nobody = Connection(id="credit", type="http", host="127.0.0.1", port=1)
+
+    for path in ("/outbox/food/a.csv", "/outbox/food/*.csv"):
+        refused = error_of(stranger, path)
+        assert (type(refused), "HTTP 401" in str(refused)) == (SourceMisconfigured, True)
+        assert isinstance(error_of(nobody, path), SourceUnavailable)
+    for path in ("/busy/a.csv", "/busy/*.csv"):
+        busy = error_of(web, path)
+        assert (type(busy), "HTTP 503" in str(busy)) == (SourceUnavailable, True)
 
 
 @pytest.fixture

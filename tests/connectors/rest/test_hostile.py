@@ -207,7 +207,7 @@ def test_a_source_that_lies_about_its_count_is_held_to_both_numbers(server: Serv
         return as_json({"rows": [{"id": page}] if page <= 3 else [], "total": promised})
 
     server.answer = answer
-    settings = {"rows": "rows", "paging": {"kind": "page", "total_path": "total"}}
+    settings: dict[str, Any] = {"rows": "rows", "paging": {"kind": "page", "total_path": "total"}}
 
     said = error_of(source_of(server, **settings), SourceMisconfigured)
 
@@ -237,7 +237,7 @@ def test_a_redirect_to_another_host_is_refused_and_gets_no_credentials(server: S
 
 def test_a_next_link_to_another_host_is_refused(server: Server, other_server: Server) -> None:
     server.answer = repeated(as_json({"rows": [{"id": 1}], "next": f"http://127.0.0.1:{other_server.port}/2"}))
-    settings = {"rows": "rows", "paging": {"kind": "next_link", "next_path": "next"}}
+    settings: dict[str, Any] = {"rows": "rows", "paging": {"kind": "next_link", "next_path": "next"}}
 
     assert "leads to another host" in error_of(source_of(server, **settings), SourceMisconfigured)
     assert other_server.asked == []
