@@ -95,7 +95,7 @@ def _engine(market_url: str) -> sa.Engine:
     if not market_url:
         typer.echo(f"set {MARKET_URL} or {MARKET_CONNECTION}, or start the local stack with: shuqiao run", err=True)
         raise typer.Exit(NO_CITY)
-    return sa.create_engine(engine_url(market_url))
+    return sa.create_engine(engine_url(market_url), poolclass=sa.NullPool)
 
 
 def _show(rows: Sequence[dict[str, Any]], *, as_json: bool, title: str) -> None:

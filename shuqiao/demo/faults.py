@@ -135,8 +135,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 def planned(connector: str, size: int) -> tuple[tuple[Fault, int], ...]:
     """How many rows of each fault are among the ``size`` rows of a connector's source on day 0: refusals first.
 
-    At least one of each kind once there are fifty rows.
+    At least one of each kind, unless that would break more than four rows in a hundred: gates stay open.
     """
-    least = 1 if size >= 50 else 0  # noqa: PLR2004
+    least = 1 if size >= 25 * len(FAULTS[connector]) else 0
     counted = [(fault, max(least, round(size * fault.per_mille / 1000))) for fault in FAULTS[connector]]
     return tuple(sorted(counted, key=lambda pair: not pair[0].refused))

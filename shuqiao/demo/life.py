@@ -7,8 +7,12 @@ after a crash; the day is written down last.
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +25,15 @@ from shuqiao.demo.rows import MAKERS, Written, written_on
 from shuqiao.demo.serving import replace_file
 
 Say = Callable[[str], None]
+
+LARGE = 50_000
+"""From so many enterprises on, starting more processes saves time."""
+
+FILE_MAKERS: dict[str, Callable[[Path, City], int]] = {
+    "tax": tax_store.load,
+    "licensing": licensing_files.load,
+    "credit": credit.publish,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +98,18 @@ def generate(data: Path, engine: sa.Engine, city: City, *, say: Say = _silent) -
         return False
     data.mkdir(parents=True, exist_ok=True)
     (data / "city.json").unlink(missing_ok=True)
-    say("market-supervision: exchange tables")
-    market.load(engine, city)
-    say("tax: registration, credit ratings, arrears")
-    tax_store.load(data, city)
-    say("licensing: daily files")
-    licensing_files.load(data, city)
-    say("credit: lists")
-    credit.publish(data, city)
+    with ExitStack() as stack:
+        if city.scale >= LARGE:  # the departments need nothing of each other: each core makes one
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(min(len(FILE_MAKERS), os.cpu_count() or 1), context))
+            waiting = [pool.submit(make, data, city) for make in FILE_MAKERS.values()]
+        else:
+            waiting = []
+        say("market-supervision")
+        market.load(engine, city)
+        for number, (name, make) in enumerate(FILE_MAKERS.items()):
+            say(name)
+            _ = waiting[number].result() if waiting else make(data, city)
     _write_state(data, State(city, 0))
     return True
 

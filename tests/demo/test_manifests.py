@@ -52,9 +52,10 @@ def test_exactly_the_planted_faults_are_refused(connector: str, day: int) -> Non
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-def test_the_gate_is_wide_enough_for_the_planted_faults(connector: str) -> None:
+def test_the_gate_is_wide_enough_for_the_planted_faults_in_a_city_of_any_size(connector: str) -> None:
     limits = manifest(connector).limits
-    share = roster(City(), connector).refusable / roster(City(), connector).size
 
     assert limits.max_refused is not None
-    assert share < limits.max_refused
+    for scale in (100, 200, 300, 500, 700, 1000, 1500, 2500, 5000, 100_000):
+        found = roster(City(scale=scale), connector)
+        assert found.refusable <= limits.max_refused * found.size
