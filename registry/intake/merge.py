@@ -86,7 +86,8 @@ def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[St
         selects = [
             sql.SQL(
                 "SELECT 0 AS part, 0::bigint AS ordinal, 0::bigint AS number,"
-                ' NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS row_id, NULL::text COLLATE "C" AS entity, NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body'
+                ' NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS row_id, NULL::text COLLATE "C" AS entity,'
+                " NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body"
                 " WHERE false"
             )
         ]
