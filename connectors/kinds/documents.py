@@ -24,7 +24,7 @@ ROWS_PER_BATCH: Final = 2000
 BYTES_PER_BATCH: Final = 8 << 20
 EXCERPT: Final = 2000
 
-_SUSPECT_BYTES: Final = re.compile(rb"NaN|Infinity|\\u(?:0000|[dD][89a-fA-F])|\x00")
+_SUSPECT_BYTES: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 _BYTE_MARK: Final = re.compile("[\udc80-\udcff]")
 
@@ -132,12 +132,24 @@ def no_text(text: str) -> RowRefused:
 
 def is_text(text: str) -> bool:
     """Whether PostgreSQL could store it."""
-    return "\x00" not in text and (text.isascii() or _NO_TEXT.search(text) is None)
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()  # many times faster than looking for surrogates
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def suspect(raw: bytes, max_field: int) -> bool:
     """Whether rows from these bytes must be looked at value by value (nesting aside, see :func:`is_flat`)."""
-    return len(raw) > max_field or _SUSPECT_BYTES.search(raw) is not None
+    return (
+        len(raw) > max_field
+        or b"NaN" in raw
+        or b"Infinity" in raw
+        or b"\x00" in raw
+        or (b"\\u" in raw and _SUSPECT_BYTES.search(raw) is not None)
+    )
 
 
 def is_flat(row: Mapping[str, Any]) -> bool:
@@ -244,6 +256,10 @@ def require_columns(
 
 def picked(row: Mapping[str, Any], columns: Sequence[str]) -> tuple[Any, ...]:
     """The values of the columns, in their order; what is missing is None."""
+    try:
+        return tuple([row[column] for column in columns])
+    except KeyError:
+        pass
     return tuple(
         row.get(column) if column in row or "." not in column else _or_none(column_value(row, column))
         for column in columns
