@@ -34,11 +34,11 @@ lock: ## constraints.txt anew from pyproject.toml: exact versions and hashes of 
 
 bench-ingest: ## a million enterprises, loaded by Shuqiao, by plain SQL and by dlt
 	@tools/install.sh run bench
-	$(bin)/python benchmarks/ingest.py
+	$(bin)/python -m benchmarks.ingest
 
 bench-dags: ## how long 200 manifests take to parse
 	@tools/install.sh run
-	$(bin)/python benchmarks/dags.py
+	$(bin)/python -m benchmarks.dags
 
 soak: ## the tests that take minutes
 	@tools/install.sh run test

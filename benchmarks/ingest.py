@@ -49,6 +49,7 @@ from shuqiao.stack.postgres import EmbeddedPostgres
 MANIFEST = Path(__file__).parent / "ingest.yaml"
 WORKERS = 2
 BROKEN_EVERY = 100
+FIRST_BROKEN = 50
 FIELDS = (
     "uni_social_crd_cd", "comp_nm", "comp_type", "legal_repre", "reg_capt", "est_dt", "appr_dt", "reg_org", "addr",
     "domdi_strict", "indv_code", "opt_scop", "reg_state", "reg_no", "postal_code",
@@ -140,7 +141,9 @@ def measure(
         table.add_column(heading, justify="left" if not heading else "right")
     cpu = median(each.worker_cpu_seconds for each in hub)
     table.add_row("hub", f"{full:.1f}", f"{rows / full:,.0f}", "", f"{cpu:.1f}", f"{figures['peak_rss_mb']}")
-    table.add_row("sql COPY + upsert", f"{median(sql):.1f}", f"{rows / median(sql):,.0f}", f"{median(sql) / full:.2f} x", "", "")
+    table.add_row(
+        "sql COPY + upsert", f"{median(sql):.1f}", f"{rows / median(sql):,.0f}", f"{median(sql) / full:.2f} x", "", ""
+    )
     if dlt:
         table.add_row("dlt merge (one run)", f"{dlt:.1f}", f"{rows / dlt:,.0f}", f"{dlt / full:.2f} x", "", "")
     table.add_row("hub, 1 % changed", f"{median(increments):.2f}", "", f"{share:.2%} of full + start", "", "")
@@ -160,10 +163,10 @@ def fill(server: EmbeddedPostgres, rows: int) -> float:
             f"CREATE TABLE exchange.ent_info ({columns}, op_flag text, write_time timestamptz,"
             " PRIMARY KEY (reg_no))".encode()
         )
-        with connection.cursor() as cursor:
-            with cursor.copy(f"COPY exchange.ent_info ({COLUMNS}, op_flag, write_time) FROM STDIN".encode()) as copy:
-                for row in enterprises(rows):
-                    copy.write_row(row)
+        into = f"COPY exchange.ent_info ({COLUMNS}, op_flag, write_time) FROM STDIN".encode()
+        with connection.cursor() as cursor, cursor.copy(into) as copy:
+            for row in enterprises(rows):
+                copy.write_row(row)
         connection.execute("CREATE INDEX ON exchange.ent_info (write_time)")
         connection.execute("VACUUM ANALYZE exchange.ent_info")
     return time.perf_counter() - began
@@ -175,7 +178,10 @@ def enterprises(rows: int) -> Iterator[tuple[Any, ...]]:
     draw = random.random
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     born = date(1990, 1, 1)
-    scope = "一般项目:技术服务、技术开发、技术咨询;软件开发;货物进出口(除依法须经批准的项目外,凭营业执照依法自主开展经营活动)。"
+    scope = (
+        "一般项目:技术服务、技术开发、技术咨询;软件开发;货物进出口"
+        "(除依法须经批准的项目外,凭营业执照依法自主开展经营活动)。"
+    )
     for number in range(rows):
         division = DIVISIONS[number % len(DIVISIONS)]
         body = f"{10_000_000 + number:08d}"[:8]
@@ -200,7 +206,7 @@ def enterprises(rows: int) -> Iterator[tuple[Any, ...]]:
             f"3302{number:011d}",
             "315000",
         ]
-        if number % BROKEN_EVERY == 50:
+        if number % BROKEN_EVERY == FIRST_BROKEN:
             broken(row, number // BROKEN_EVERY % 6)
         yield *row, "i", begin + timedelta(milliseconds=number)
 
@@ -220,7 +226,7 @@ def broken(row: list[Any], kind: int) -> None:
 
 def expect(report: BatchReport, rows: int) -> None:
     """A benchmark of a wrong answer is worth nothing."""
-    refused = len(range(50, rows, BROKEN_EVERY))
+    refused = len(range(FIRST_BROKEN, rows, BROKEN_EVERY))
     assert report.state is State.PUBLISHED, report  # noqa: S101
     assert (report.counts.refused, report.counts.new) == (refused, rows - refused), report.counts  # noqa: S101
 
@@ -316,7 +322,7 @@ def sql_load(server: EmbeddedPostgres, number: int) -> float:
 
 
 def dlt_load(server: EmbeddedPostgres, console: Console) -> float:
-    """dlt's default merge load of the same rows into PostgreSQL."""
+    """Load the same rows as dlt does by default, merging them into PostgreSQL."""
     os.environ["DLT_DATA_DIR"] = tempfile.mkdtemp(prefix="shuqiao-dlt-")
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt  # noqa: PLC0415  (an optional group: pip install shuqiao[bench])
