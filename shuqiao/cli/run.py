@@ -9,6 +9,9 @@ import typer
 from shuqiao.settings import Settings, read
 from shuqiao.stack.guard import guarded
 
+LOG_WIDTH = 160
+"""Columns where nobody watches: wide enough for the summary."""
+
 
 def run(
     once: Annotated[  # noqa: FBT002
@@ -29,4 +32,7 @@ def _run(settings: Settings, *, once: bool) -> int:
 
     from shuqiao.stack import local  # noqa: PLC0415
 
-    return local.run(settings, once=once, console=Console())
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
+    return local.run(settings, once=once, console=console)
