@@ -1,0 +1,62 @@
+"""Kill -9 of the worker at places of a run; retried or run anew, the registry is as after a clean run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.reliability import holding
+from tests.reliability.conftest import Hub, resume, run_anew
+from tests.reliability.holding import Held, Place
+from tests.reliability.running import Worker
+
+PLACES = [
+    ("first", holding.PLANNING),
+    ("first", holding.BEGINNING),
+    ("first", holding.STAGING),
+    ("first", holding.FINISHING),
+    ("first", holding.BETWEEN_PARTS),
+    ("first", holding.FEED),
+    ("first", holding.QUARANTINE),
+    ("first", holding.CURSOR),
+    ("first", holding.ENDING),
+    ("first", holding.COMMITTING),
+    ("later", holding.STAGING),
+    ("later", holding.HISTORY),
+    ("later", holding.FEED),
+    ("later", holding.CURSOR),
+    ("later", holding.COMMITTING),
+]
+
+
+@pytest.mark.parametrize(("load", "place"), PLACES, ids=str)
+def test_a_worker_killed_inside_a_statement(
+    hub: Hub, load: str, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections(load)["AIRFLOW_CONN_OFFICE"])
+    with hub.registry.database(hub.templates[load]) as database:
+        url = hub.registry.url(database)
+        with Worker(url, hub.connections(load)) as worker, Held(url, place) as held:
+            worker.go()
+            held.wait(lambda: worker.process.poll() is None)
+            worker.kill()
+            held.release()
+        with hub.registry.database(database) as copy:
+            resume(hub, load, database, worker)
+            run_anew(hub, load, copy, worker)
+
+
+@pytest.mark.parametrize("load", ["first", "later"])
+@pytest.mark.parametrize("place", [("planned",), ("rows", 0, 200), ("pulled", 0), ("staged",), ("published",)], ids=str)
+def test_a_worker_killed_between_statements(
+    hub: Hub, load: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if load == "later" and place[0] == "rows":
+        place = ("rows", 0)
+    monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections(load)["AIRFLOW_CONN_OFFICE"])
+    with hub.registry.database(hub.templates[load]) as database:
+        with Worker(hub.registry.url(database), hub.connections(load)) as worker:
+            worker.until(*place)
+            worker.kill()
+        with hub.registry.database(database) as copy:
+            resume(hub, load, database, worker)
+            run_anew(hub, load, copy, worker)
