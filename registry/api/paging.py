@@ -33,9 +33,16 @@ def position(text: str, query: str, *types: type) -> list[Any]:
         raise _refused() from error
     if not isinstance(found, list) or [type(value) for value in found[1:]] != list(types):
         raise _refused()
+    if not all(_can_stand(value) for value in found[1:]):
+        raise _refused()
     if found[0] != query:
         raise Problem(INVALID_CURSOR, "游标属于另一查询。", "The cursor belongs to another query.")
     return found[1:]
+
+
+def _can_stand(value: Any) -> bool:
+    """Whether the database can have such a number or text at all."""
+    return 0 <= value < 1 << 63 if isinstance(value, int) else "\0" not in value
 
 
 def _refused() -> Problem:

@@ -45,7 +45,7 @@ After = Annotated[
 AsOf = Annotated[
     datetime | None,
     Query(
-        description="As it was at this time (RFC 3339 with offset) 查询该时刻的数据",
+        description="As it was at this time (RFC 3339; with `Z`, or an offset whose `+` is sent as `%2B`) 该时刻的数据",
         examples=["2026-11-01T00:00:00+08:00"],
     ),
 ]
@@ -72,7 +72,10 @@ def moment(as_of: datetime | None) -> datetime | None:
         raise _invalid(
             "as_of", "时间在将来；只能查询过去的时刻。", "This time is yet to come; expected one that has passed."
         )
-    return as_of
+    try:
+        return as_of.astimezone(UTC)
+    except OverflowError as error:
+        raise _invalid("as_of", "时间超出范围。", "This time is beyond what can be told.") from error
 
 
 def only_declared(request: Request) -> None:
@@ -173,14 +176,13 @@ def _type(field: Mapping[str, Any]) -> str:
 
 def _value(field: Mapping[str, Any], text: str) -> object:
     kind = _type(_scalar(field))
-    if kind in {"integer", "number"} and len(text) <= 40:  # noqa: PLR2004  (digits beyond any field's range)
-        try:
-            return int(text) if kind == "integer" else float(text)
-        except ValueError:
-            return text
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(text, text)
-    return text
+    if kind not in {"integer", "number", "boolean"}:
+        return text
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return value if isinstance(value, int | float) else text
 
 
 def _mismatch(reference: str, name: str, value: object) -> str | None:

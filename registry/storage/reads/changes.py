@@ -28,7 +28,7 @@ LEFT JOIN registry.record r ON r.dataset_id = f.dataset_id AND r.key = f.key AND
 LEFT JOIN registry.record_history o ON o.dataset_id = f.dataset_id AND o.key = f.key AND o.version = f.seq
 LEFT JOIN registry.batch b ON b.id = f.batch_id
 LEFT JOIN registry.connector c ON c.id = b.connector_id
-""" + STALE.format(version="r", until="") + """
+""" + STALE.format(version="r", until="", on="true") + """
 ORDER BY f.xid, f.seq
 """  # fmt: skip
 

@@ -113,6 +113,8 @@ class Pool:
             raise ReadTookTooLong from error
         except TimeoutError as error:
             raise ReadTookTooLong from error
+        except ValueError:  # a value that the driver cannot send: one of its InterfaceErrors, but no lost connection
+            raise
         except _LOST as error:
             raise DatabaseUnavailable from error
         finally:

@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
         SELECT id, first_seen, reasons FROM registry.refusal
         WHERE closed_at IS NULL AND dataset_id = {version}.dataset_id AND key = {version}.key
     ) f{until}
-) s ON true
+) s ON {on}
 """
 """Open refusals of what is now at the source in the place of a version: found by the source's row, or by the key."""
 
@@ -93,7 +93,7 @@ async def history(pool: Pool, dataset_id: int, key: str, *, before: int | None, 
         f"{_CURRENT.format(where=condition)} UNION ALL {_ENDED.format(where=condition)}"
         f" ORDER BY version DESC LIMIT {arguments.add(limit)}"
     )
-    stale = STALE.format(version="v", until="").replace(") s ON true", ") s ON v.valid_to IS NULL")
+    stale = STALE.format(version="v", until="", on="v.valid_to IS NULL")
     return await pool.rows(_WITH_SOURCE.format(versions=versions, stale=stale, order="v.version DESC"), *arguments)
 
 
@@ -126,5 +126,5 @@ def _versions(where: Sequence[str], moment: str | None, order: str, outer_key: s
 
 def _with_source(versions: str, order: str, moment: str | None) -> str:
     until = "" if moment is None else f" WHERE f.first_seen <= {moment}"
-    stale = STALE.format(version="v", until=until)
+    stale = STALE.format(version="v", until=until, on="true")
     return _WITH_SOURCE.format(versions=versions, stale=stale, order=order)
