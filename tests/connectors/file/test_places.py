@@ -31,6 +31,7 @@ class SftpServer:
 
     def __init__(self, folder: Path) -> None:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self._connections: list[asyncssh.SSHServerConnection] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -41,7 +42,12 @@ class SftpServer:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
     async def _start(self, folder: Path) -> Any:
+        connections = self._connections
+
         class Login(asyncssh.SSHServer):
+            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+                connections.append(conn)
+
             def password_auth_supported(self) -> bool:
                 return True
 
@@ -71,7 +77,12 @@ class SftpServer:
         async def stop() -> None:
             self._server.close()
             await self._server.wait_closed()
-            await asyncio.sleep(0.05)
+            for each in self._connections:
+                each.abort()
+                await each.wait_closed()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.sleep(0.05)  # transports close in a callback of their own
 
         self._run(stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
