@@ -18,6 +18,7 @@ _SOURCE: dict[str, Any] = {
 }
 _RECORD: dict[str, Any] = {
     "key": _USCC,
+    "entity": _USCC,
     "version": 1024,
     "valid_from": "2026-11-20T02:00:00Z",
     "valid_to": None,
@@ -172,6 +173,7 @@ class Record(Answer):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RECORD, {**_RECORD, "stale": _STALE}]})
     key: str
+    entity: str | None = Field(description="Code of the entity that the record is about 市场主体代码")
     version: int
     valid_from: datetime
     valid_to: datetime | None = Field(description="null: valid now")
@@ -292,6 +294,7 @@ class Change(Answer):
     id: str = Field(description="Unique and the same for ever")
     dataset: str
     key: str
+    entity: str | None = Field(description="Code of the entity; null when the record was deleted 市场主体代码")
     operation: Literal["new", "changed", "deleted"]
     version: int
     at: datetime
@@ -315,6 +318,7 @@ class ChangePage(Answer):
                             "id": "812-1024",
                             "dataset": "legal_entity",
                             "key": _USCC,
+                            "entity": _USCC,
                             "operation": "new",
                             "version": 1024,
                             "at": "2026-11-20T02:00:09Z",

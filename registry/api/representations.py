@@ -68,6 +68,7 @@ def record(row: Row) -> dict[str, Any]:
     """One version of a record. ``stale`` is there only if what its source now has in its place was refused."""
     found = {
         "key": row["key"],
+        "entity": row["entity"],
         "version": row["version"],
         "valid_from": row["valid_from"],
         "valid_to": row["valid_to"],
@@ -84,6 +85,7 @@ def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
         "id": f"{row['xid']}-{row['seq']}",
         "dataset": names[row["dataset_id"]],
         "key": row["key"],
+        "entity": row["entity"],
         "operation": OPERATIONS[row["operation"]],
         "version": row["seq"],
         "at": row["at"],

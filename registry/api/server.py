@@ -11,7 +11,7 @@ from registry.api.app import create_app
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 
-CLOSING_SECONDS = 10
+CLOSING_SECONDS = 4
 
 
 class ApiServer(uvicorn.Server):

@@ -16,7 +16,7 @@ from registry.storage.reads.records import STALE
 _CHANGES = """
 WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
 SELECT h.xmin::text AS horizon, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
-       coalesce(r.body, o.body) AS body, b.connector_id, c.name AS connector,
+       coalesce(r.body, o.body) AS body, coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
        s.since AS stale_since, s.reasons AS stale_reasons
 FROM horizon h
 LEFT JOIN LATERAL (

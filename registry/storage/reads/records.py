@@ -34,15 +34,16 @@ LEFT JOIN LATERAL (
 
 _CURRENT = """
 SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.batch_id, r.connector_id,
-       r.row_id
+       r.row_id, r.entity
 FROM registry.record r WHERE {where}
 """
 _ENDED = """
-SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.batch_id, r.connector_id, r.row_id
+SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.batch_id, r.connector_id, r.row_id,
+       r.entity
 FROM registry.record_history r WHERE {where}
 """
 _WITH_SOURCE = """
-SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.body, v.batch_id, c.name AS connector,
+SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.body, v.entity, v.batch_id, c.name AS connector,
        s.since AS stale_since, s.reasons AS stale_reasons
 FROM ({versions}) v JOIN registry.connector c ON c.id = v.connector_id {stale} ORDER BY {order}
 """
