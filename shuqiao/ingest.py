@@ -66,7 +66,9 @@ def open_source(manifest: Manifest) -> Iterator[Source]:
     """The source that a manifest describes, closed at the end."""
     section = manifest.source
     connection = resolve(section.connection) if section.connection else None
-    settings = {"timezone": manifest.timezone} | dict(section.settings)
+    settings = dict(section.settings) | {"snapshot": section.snapshot}
+    settings.setdefault("timezone", manifest.timezone)
+    settings.setdefault("max_field", manifest.limits.max_field)
     if manifest.limits.rate is not None:
         settings.setdefault("rate", manifest.limits.rate)
     source = source_class(section.kind)(settings, connection, compile_mapping(manifest).source_columns)
