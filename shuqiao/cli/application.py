@@ -75,7 +75,8 @@ def application(only: str | None = None, *, whole: bool = True) -> typer.Typer:
     app.callback()(_root)
     for name, (place, line) in COMMANDS.items():
         if only in {None, name}:
-            app.command(name, short_help=line)(_load(place) if whole else _named_only)
+            function = _load(place) if whole else _named_only
+            app.command(name, short_help=line, epilog=getattr(function, "examples", None))(function)
     for name, (place, line) in GROUPS.items():
         if only not in {None, name}:
             continue

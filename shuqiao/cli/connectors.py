@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from connectors.manifest import Manifest
 
 Name = Annotated[str, typer.Argument(metavar="CONNECTOR", help="连接器 The connector; `connectors list` has them.")]
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[CONNECTOR]...", help="连接器 The connectors; all if left out.")
-]
+Names = Annotated[list[str] | None, typer.Argument(metavar="CONNECTOR", help="连接器 The connectors; all if left out.")]
 
 app = typer.Typer(
     help="连接器 Departments' connectors: look at them, check them, try them, run them.",
@@ -235,7 +233,7 @@ def pull(
 )
 def run(
     connectors: Annotated[
-        list[str] | None, typer.Argument(metavar="[CONNECTOR]...", help="连接器 The connectors to run.")
+        list[str] | None, typer.Argument(metavar="CONNECTOR", help="连接器 The connectors to run.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="全部 Every connector.")] = False,  # noqa: FBT002
     full: Annotated[bool, typer.Option("--full", help="全量 Read everything, not from the cursor.")] = False,  # noqa: FBT002

@@ -6,17 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from shuqiao.cli.options import AsJson
+from shuqiao.cli.options import AsJson, with_examples
 
 
+@with_examples("shuqiao datasets", "shuqiao datasets legal_entity", "shuqiao datasets --json")
 def datasets(
     dataset: Annotated[str | None, typer.Argument(help="数据集，省略则全部 A dataset; all if left out.")] = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """资源目录 What the registry holds: whose it is, how many records, how old; with a name: its fields too.
-
-    例 Examples: shuqiao datasets; shuqiao datasets legal_entity --json
-    """
+    """资源目录 What the registry holds: whose it is, how many records, how old; with a name: its fields too."""
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     if dataset is None:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from shuqiao.cli.options import AsJson
+from shuqiao.cli.options import AsJson, with_examples
 from shuqiao.cli.records import AsOf, Unmasked, moment, show_records, shown
 
 USCC = "001"
 """The unified social credit code, among the kinds of codes of GB/T 36903."""
 
 
+@with_examples("shuqiao entity 91310000MA1FL00A0Q", "shuqiao entity 91310000MA1FL00A0Q --as-of 2026-11-01 --json")
 def entity(
     uscc: Annotated[str, typer.Argument(metavar="USCC", help="统一社会信用代码 Unified social credit code.")],
     code_type: Annotated[str, typer.Option(help="代码类型 Kind of code (GB/T 36903 annex A); 001 is the USCC.")] = USCC,
@@ -25,10 +26,7 @@ def entity(
     unmasked: Unmasked = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """市场主体全景 Everything known of one enterprise, by dataset; personal values are masked.
-
-    例 Examples: shuqiao entity 91310000MA1FL00A0Q; shuqiao entity 91310000MA1FL00A0Q --as-of 2026-11-01 --json
-    """
+    """市场主体全景 Everything known of one enterprise, by dataset; personal values are masked."""
     from shuqiao.cli import output, registry  # noqa: PLC0415
     from shuqiao.cli.exit_codes import ExitCode  # noqa: PLC0415
     from shuqiao.cli.failures import Failure  # noqa: PLC0415

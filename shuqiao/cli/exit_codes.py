@@ -51,4 +51,4 @@ MEANING: dict[ExitCode, tuple[str, str]] = {
 def for_help() -> str:
     """The codes as the end of ``shuqiao --help`` shows them."""
     lines = [f"  {int(code):>3}  {zh}\n       {en}" for code, (zh, en) in MEANING.items()]
-    return "\b\n" + "\n".join(["退出码 Exit codes:", *lines])
+    return "\n".join(["退出码 Exit codes:", *lines])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 JSON = "shuqiao.json"
 DEBUG = "shuqiao.debug"
@@ -35,4 +38,14 @@ AsJsonLines = Annotated[
 
 def examples(*lines: str) -> str:
     """The end of a command's help: how it is called, a line each."""
-    return "\b\n" + "\n".join(["例 Examples:", *(f"  {line}" for line in lines)])
+    return "\n".join(["例 Examples:", *(f"  {line}" for line in lines)])
+
+
+def with_examples(*lines: str) -> Callable[[Command], Command]:
+    """The examples of a plain command, which :mod:`shuqiao.cli.application` puts at the end of its help."""
+
+    def marked(command: Command) -> Command:
+        command.examples = examples(*lines)  # type: ignore[attr-defined]
+        return command
+
+    return marked

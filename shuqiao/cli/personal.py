@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from schemas import catalogue
@@ -39,7 +38,6 @@ def public_columns(manifest: Any, raw: Mapping[str, Any]) -> list[str]:
     ]
 
 
-@cache
 def personal_identity(connector: str) -> tuple[bool, bool]:
     """Whether the row id and the key of a connector's records are personal values; both, if nobody knows it."""
     from connectors.errors import ManifestError  # noqa: PLC0415

@@ -164,8 +164,9 @@ async def _outcome(pool: Any, connector: str, batch: int) -> dict[str, Any]:
         batch,
     )
     still, _ = await _found(pool, None, connector, None, True, 1 << 31)  # noqa: FBT003
+    hidden = _hidden(connector)
     return {
-        "closed": [_identified(dict(row), connector) for row in closed],
+        "closed": [_identified(dict(row), hidden) for row in closed],
         "open": [{name: each[name] for name in ("id", "row_id", "key", "reasons")} for each in still],
     }
 
@@ -197,7 +198,8 @@ async def _found(
         if len(page) < size:
             break
         before = page[-1]["id"]
-    return [_as_document(row) for row in found[:limit]], len(found) > limit
+    hidden = {name: _hidden(name) for name in {row["connector"] for row in found}}
+    return [_as_document(row, hidden[row["connector"]]) for row in found[:limit]], len(found) > limit
 
 
 def _one(refusal: int) -> dict[str, Any]:
@@ -210,22 +212,26 @@ def _one(refusal: int) -> dict[str, Any]:
     row = registry.read(lambda pool: refusals.one(pool, refusal))
     if row is None:
         raise usage(f"没有退回数据 {refusal} there is no refused record {refusal}", "shuqiao quarantine list")
-    return _as_document(row) | {"raw": _masked(orjson.loads(row["raw"]), row["connector"])}
+    return _as_document(row, _hidden(row["connector"])) | {"raw": _masked(orjson.loads(row["raw"]), row["connector"])}
 
 
-def _as_document(row: Any) -> dict[str, Any]:
+def _as_document(row: Any, hidden: set[str]) -> dict[str, Any]:
     import orjson  # noqa: PLC0415
 
-    return _identified(dict(row) | {"reasons": orjson.loads(row["reasons"])}, row["connector"])
+    return _identified(dict(row) | {"reasons": orjson.loads(row["reasons"])}, hidden)
 
 
-def _identified(found: dict[str, Any], connector: str) -> dict[str, Any]:
-    """What a record and its row are known by: masked where that is a personal value."""
-    from schemas.masking import mask  # noqa: PLC0415
+def _hidden(connector: str) -> set[str]:
+    """What a connector's records and rows are known by, where that is a personal value."""
     from shuqiao.cli.personal import personal_identity  # noqa: PLC0415
 
     row, key = personal_identity(connector)
-    hidden = ({"row_id"} if row else set()) | ({"key"} if key else set())
+    return ({"row_id"} if row else set()) | ({"key"} if key else set())
+
+
+def _identified(found: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
+    from schemas.masking import mask  # noqa: PLC0415
+
     return {name: mask(value) if name in hidden and value else value for name, value in found.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from shuqiao.cli.options import AsJsonLines
+from shuqiao.cli.options import AsJsonLines, with_examples
 
 PAGE = 500
 WIDEST = 8
@@ -25,11 +25,16 @@ Unmasked = Annotated[
 ]
 
 
+@with_examples(
+    "shuqiao records legal_entity --limit 5",
+    "shuqiao records legal_entity status=active --fields uscc,name,established_on",
+    "shuqiao records legal_entity --as-of 2026-11-01 --json",
+)
 def records(
     dataset: Annotated[str, typer.Argument(help="数据集 The dataset; `shuqiao datasets` lists them.")],
     filters: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FIELD=VALUE]...", help="筛选 Filters on top-level fields: status=active."),
+        typer.Argument(metavar="FIELD=VALUE", help="筛选 Filters on top-level fields: status=active."),
     ] = None,
     key: Annotated[str | None, typer.Option(help="主键 The record of this key.", show_default=False)] = None,
     entity: Annotated[
@@ -43,10 +48,7 @@ def records(
     unmasked: Unmasked = False,  # noqa: FBT002
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
-    """查询记录 Records of a dataset, in the order of their keys; personal values are masked.
-
-    例 Examples: shuqiao records legal_entity status=active -n 5; shuqiao records legal_entity --as-of 2026-11-01 --json
-    """
+    """查询记录 Records of a dataset, in the order of their keys; personal values are masked."""
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     then = moment(as_of)
