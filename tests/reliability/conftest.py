@@ -15,7 +15,7 @@ from registry.domain.batches import State
 from registry.storage.migrate import migrate
 from shuqiao import ingest
 from tests.reliability import office
-from tests.reliability.running import MANIFEST, RUN_ID, SCHEMAS, Worker
+from tests.reliability.running import MANIFEST, RUN_ID, SCHEMAS, Worker, Workers
 from tests.reliability.servers import Server
 from tests.reliability.state import Registry, registry, staged_tables
 
@@ -41,6 +41,13 @@ class Hub:
 def _schemas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHUQIAO_SCHEMAS", str(SCHEMAS))
     monkeypatch.setattr(sql, "FEW_ROWS", 100)
+
+
+@pytest.fixture(scope="session")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    started = Workers(tmp_path_factory.mktemp("workers"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from tests.reliability import holding
 from tests.reliability.conftest import Hub, resume, run_anew
 from tests.reliability.holding import Held, Place
-from tests.reliability.running import Worker
+from tests.reliability.running import Workers
 
 PLACES = [
     ("first", holding.PLANNING),
@@ -30,14 +30,14 @@ PLACES = [
 
 @pytest.mark.parametrize(("load", "place"), PLACES, ids=str)
 def test_a_worker_killed_inside_a_statement(
-    hub: Hub, load: str, place: Place, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, workers: Workers, load: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections(load)["AIRFLOW_CONN_OFFICE"])
     with hub.registry.database(hub.templates[load]) as database:
         url = hub.registry.url(database)
-        with Worker(url, hub.connections(load)) as worker, Held(url, place) as held:
+        with workers.start(url, hub.connections(load)) as worker, Held(url, place) as held:
             worker.go()
-            held.wait(lambda: worker.process.poll() is None)
+            held.wait(worker.alive)
             worker.kill()
             held.release()
         with hub.registry.database(database) as copy:
@@ -48,13 +48,13 @@ def test_a_worker_killed_inside_a_statement(
 @pytest.mark.parametrize("load", ["first", "later"])
 @pytest.mark.parametrize("place", [("planned",), ("rows", 0, 200), ("pulled", 0), ("staged",), ("published",)], ids=str)
 def test_a_worker_killed_between_statements(
-    hub: Hub, load: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    hub: Hub, workers: Workers, load: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if load == "later" and place[0] == "rows":
         place = ("rows", 0)
     monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections(load)["AIRFLOW_CONN_OFFICE"])
     with hub.registry.database(hub.templates[load]) as database:
-        with Worker(hub.registry.url(database), hub.connections(load)) as worker:
+        with workers.start(hub.registry.url(database), hub.connections(load)) as worker:
             worker.until(*place)
             worker.kill()
         with hub.registry.database(database) as copy:
