@@ -8,7 +8,6 @@ import sys
 from shuqiao.cli import failures
 from shuqiao.cli.application import COMMANDS, GROUPS, application
 from shuqiao.settings import SettingsError, read
-from shuqiao.stack.environment import join
 
 __all__ = ["application", "main"]
 
@@ -22,6 +21,8 @@ def main() -> None:
     completing = "_SHUQIAO_COMPLETE" in os.environ
     known = asked in COMMANDS or asked in GROUPS
     if asked and asked not in _OWN_ENVIRONMENT:
+        from shuqiao.stack.environment import join  # noqa: PLC0415  (help needs none of it)
+
         try:
             join(read().run_dir)
         except SettingsError as error:

@@ -19,8 +19,8 @@ from shuqiao.cli.failures import usage
 
 _KINDS = {"http": "rest", "https": "rest", "sftp": "file", "ssh": "file", "s3": "file", "aws": "file", "file": "file"}
 """Kind of source by the type of connection; every other type is a database's."""
-_NEEDED = {"rest": {"path": "/"}, "file": {"path": "**/*"}, "sql": {"query": "select 1"}}
-"""What a kind must be given although discovery looks at everything."""
+_NEEDED = {"rest": ("path", "/api/v1/taxpayers"), "file": ("path", "'outbox/*.csv'")}
+"""Where a kind looks must be said, and how that is written; a database shows everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,14 @@ def _of_connection(id: str, kind: str | None, settings: dict[str, Any]) -> Offer
 
 
 def _ask(kind: str, connection: Connection, settings: dict[str, Any]) -> Offer:
-    given = settings if settings.keys() & {"path", "table", "query"} else {**_NEEDED.get(kind, {}), **settings}
-    with closing(source_class(kind)(given, connection, ())) as source:
+    key, example = _NEEDED.get(kind, ("", ""))
+    if key and key not in settings:
+        raise usage(
+            f"类型 {kind} 需要 {key} a connection of kind {kind} needs to be told where to look",
+            f"shuqiao connectors discover {connection.id} --set {key}={example}",
+            place="--set",
+        )
+    with closing(source_class(kind)(settings, connection, ())) as source:
         return Offer(kind, connection.id, settings, tuple(source.discover()))
 
 

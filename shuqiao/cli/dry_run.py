@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from connectors.manifest import Manifest
-from connectors.source import Rows
+from connectors.source import Rows, Source
 from shuqiao.cli.personal import masked_raw, masked_record, public_columns
 from shuqiao.cli.progress import telling
 from shuqiao.ingest import RowCheck, open_source
@@ -26,7 +26,7 @@ class Trial:
     refused: int = 0
     deletions: int = 0
     complete: bool = True
-    """Whether these were all the rows of the source."""
+    """Whether the end of the source was reached; not when the limit came first."""
     records: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -43,23 +43,25 @@ def trial(manifest: Manifest, limit: int) -> Trial:
     reading = checking = 0.0
     with telling(f"{manifest.connector}: 读取 reading …") as say, open_source(manifest) as source:
         began = time.perf_counter()
-        for partition in source.partitions(None):
+        for rows in _batches(source):
+            read = time.perf_counter()
+            _add(found, manifest, check, _first(rows, limit - found.read))
+            reading, checking, began = (
+                reading + read - began,
+                checking + time.perf_counter() - read,
+                time.perf_counter(),
+            )
+            say(f"{manifest.connector}: {found.read:,} 读取 read, {found.refused:,} 退回 refused")
             if found.read >= limit:
                 found.complete = False
                 break
-            for rows in source.read(partition, None):
-                reading += time.perf_counter() - began
-                began = time.perf_counter()
-                taken = _first(rows, limit - found.read)
-                found.complete = found.complete and taken is rows
-                _add(found, manifest, check, taken)
-                checking += time.perf_counter() - began
-                began = time.perf_counter()
-                say(f"{manifest.connector}: {found.read:,} 读取 read, {found.refused:,} 退回 refused")
-                if found.read >= limit:
-                    break
     found.seconds = {"reading": round(reading, 3), "mapping_and_validation": round(checking, 3)}
     return found
+
+
+def _batches(source: Source) -> Iterator[Rows]:
+    for partition in source.partitions(None):
+        yield from source.read(partition, None)
 
 
 def _first(rows: Rows, count: int) -> Rows:

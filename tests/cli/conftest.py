@@ -110,7 +110,12 @@ class Desk:
 
     def write(self, no: int, **columns: object) -> None:
         """Write a row of the department's table, good where nothing else is said."""
-        row = {"code": uscc(no), "firm_name": f"桥州第{no}厂", "boss": REPRESENTATIVE, "state": "开业"}
+        row: dict[str, object] = {
+            "code": uscc(no),
+            "firm_name": f"桥州第{no}厂",
+            "boss": REPRESENTATIVE,
+            "state": "开业",
+        }
         row |= {"since": "2020-05-01", **columns}
         names = ", ".join(row)
         updates = ", ".join(f"{name} = excluded.{name}" for name in row)
