@@ -29,6 +29,8 @@ _WRONG_NUMBERS = frozenset(
     {1044, 1045, 1049, 1054, 1064, 1103, 1109, 1142, 1143, 1146, 1227, 1250, 1698, 1370, 1356, 4151, 1251, 2059, 2061}
 )
 """MySQL and MariaDB: access denied, unknown database, column or table, syntax."""
+_LATER_NUMBERS = frozenset({1040, 1053, 1203, 1205, 1213, 1226, 1317, 1927, 1969, 2002, 2003, 2006, 2013, 3024, 4031})
+"""Too many connections, shutdown, lock timeout, deadlock, killed, statement timeout, connection refused or lost."""
 _WRONG_WORDS = re.compile(
     r"authentication failed|access denied|does not exist|no pg_hba\.conf entry|unknown database|no such (table|column)"
     r"|could not translate host name|permission denied|no password supplied|invalid (connection option|sslmode)"
@@ -116,12 +118,12 @@ def _sorted(error: BaseException, connection: Connection, what: str, *, lost: bo
 
 
 def _may_help_later(error: BaseException, message: str) -> bool:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    if number in _WRONG_NUMBERS or number in _LATER_NUMBERS:
+        return number in _LATER_NUMBERS
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_LATER_STATES) and not state.startswith(_WRONG_STATES)
-    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
-    if number in _WRONG_NUMBERS:
-        return False
     if _WRONG_WORDS.search(message) and not _LATER_HOST.search(message):
         return False
     return any(kind.__name__ in {"OperationalError", "InterfaceError", "InternalError"} for kind in type(error).__mro__)

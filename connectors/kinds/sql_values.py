@@ -8,7 +8,7 @@ row that holds them.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,37 +26,35 @@ def fetch(cursor: Any, size: int | None) -> Sequence[Any]:
 
 
 def _with_odd_times_as_text(cursor: Any) -> Sequence[Any]:
-    """The rows of the result that the cursor has just received, read once more."""
-    import psycopg  # noqa: PLC0415  (only where the driver is psycopg)
-    from psycopg.adapt import Transformer  # noqa: PLC0415
-
-    for name in ("date", "timestamp", "timestamptz"):
-        oid = psycopg.adapters.types[name].oid
-        loader = psycopg.adapters.get_loader(oid, psycopg.pq.Format.TEXT)
-        cursor.adapters.register_loader(oid, _or_text(loader))
-    transformer = Transformer(cursor)
+    """The rows of the result that the cursor has just received, read once more value by value."""
     result = cursor.pgresult
-    transformer.set_pgresult(result)
-    rows: Sequence[Any] = transformer.load_rows(0, result.ntuples, tuple)
-    return rows
+    loads = [_lenient(cursor, result.ftype(column)) for column in range(result.nfields)]
+    return [
+        tuple(_loaded(load, result.get_value(row, column)) for column, load in enumerate(loads))
+        for row in range(result.ntuples)
+    ]
 
 
-def _or_text(ordinary: Any) -> type[Any]:
-    from psycopg import DataError  # noqa: PLC0415
-    from psycopg.adapt import Loader  # noqa: PLC0415
+def _loaded(load: Callable[[bytes], Any], data: bytes | None) -> Any:
+    return None if data is None else load(data)
 
-    class OrText(Loader):
-        def __init__(self, oid: int, context: Any = None) -> None:
-            super().__init__(oid, context)
-            self._load = ordinary(oid, context).load
 
-        def load(self, data: Any) -> Any:
-            try:
-                return self._load(data)
-            except DataError:
-                return bytes(data).decode()
+def _lenient(cursor: Any, oid: int) -> Callable[[bytes], Any]:
+    """The driver's way to read a type, or the server's text."""
+    import psycopg  # noqa: PLC0415  (only where the driver is psycopg)
 
-    return OrText
+    loader = cursor.adapters.get_loader(oid, psycopg.pq.Format.TEXT) or cursor.adapters.get_loader(
+        psycopg.adapters.types["text"].oid, psycopg.pq.Format.TEXT
+    )
+    ordinary = loader(oid, cursor).load
+
+    def load(data: bytes) -> Any:
+        try:
+            return ordinary(data)
+        except psycopg.DataError:
+            return data.decode()
+
+    return load
 
 
 def stream(session: sa.Connection, statement: sa.Select[*tuple[Any, ...]]) -> Any:

@@ -11,7 +11,7 @@ from connectors.errors import ManifestError, ManifestProblem
 from connectors.kinds import settings_schema as schema_of_kind
 from connectors.manifest import structure
 from connectors.manifest.document import MAX_BYTES, Document, DocumentError, Key, read_document
-from connectors.manifest.meaning import as_rule, meaning_faults, row_id_of, settings_of
+from connectors.manifest.meaning import as_rule, meaning_faults, readable_faults, row_id_of, settings_of
 from connectors.manifest.model import (
     DEFAULT_MAX_FIELD,
     DEFAULT_TIMEZONE,
@@ -48,7 +48,11 @@ def load(path: Path, *, settings_schema: Callable[[str], Mapping[str, Any] | Non
     faults = (
         list(structure.manifest_faults(document.data)) if document.data is not None else [((), "the file is empty")]
     )
-    faults = faults or list(meaning_faults(document.data, settings_schema))
+    if faults:
+        said = {key for key, _ in faults}
+        faults += [fault for fault in readable_faults(document.data, settings_schema) if fault[0] not in said]
+    else:
+        faults = list(meaning_faults(document.data, settings_schema))
     problems += [
         ManifestProblem(path, document.line(key), dotted(key), message) for key, message in dict.fromkeys(faults)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from connectors.errors import ConnectorError
@@ -30,14 +31,32 @@ _READERS: dict[Key, Callable[[Any], Any]] = {
 
 def meaning_faults(data: Mapping[str, Any], settings_schema: SettingsSchema) -> Iterator[Fault]:
     """``data`` is valid per the manifest's JSON Schema."""
-    yield from _name_faults(data)
-    yield from _quantity_faults(data)
+    for faults in _all_faults(data, settings_schema):
+        yield from faults
+
+
+def readable_faults(data: Any, settings_schema: SettingsSchema) -> Iterator[Fault]:
+    """The same for data that is not valid: what can be told in spite of it, so that all is told at once."""
+    if not isinstance(data, Mapping):
+        return
+    for faults in _all_faults(data, settings_schema):
+        with suppress(KeyError, TypeError, AttributeError, ValueError):
+            yield from faults
+
+
+def _all_faults(data: Mapping[str, Any], settings_schema: SettingsSchema) -> Iterator[Iterator[Fault]]:
+    yield _name_faults(data)
+    yield _quantity_faults(data)
+    yield _rule_faults(data)
+    yield _field_faults(data)
+    yield _source_faults(data)
+    yield _kind_faults(data, settings_schema)
+
+
+def _rule_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     for field, rule in data["mapping"].items():
         for key, message in rule_faults(as_rule(rule)):
             yield ("mapping", field, key) if key else ("mapping", field), message
-    yield from _field_faults(data)
-    yield from _source_faults(data["source"], data)
-    yield from _kind_faults(data["source"], settings_schema)
 
 
 def as_rule(rule: Any) -> Mapping[str, Any]:
@@ -117,7 +136,9 @@ def property_names(schema: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _source_faults(source: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Fault]:
+def _source_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    source = data["source"]
+    yield from secret_faults(settings_of(source), ("source",))
     if "operation" in source and "tombstone" in source:
         yield ("source", "tombstone"), "cannot stand beside operation: one of them says what is deleted"
     if source.get("snapshot"):
@@ -132,9 +153,9 @@ def _source_faults(source: Mapping[str, Any], data: Mapping[str, Any]) -> Iterat
                     ("source", "snapshot"),
                     f"cannot be true beside {key}: what an incremental read lacks is not deleted",
                 )
-    if "row_id" not in source and not _key_columns(data):
+    unmapped = set(data["key"]) - {target.split(".")[0] for target in data["mapping"]}
+    if "row_id" not in source and not unmapped and not _key_columns(data):
         yield ("source", "row_id"), "is missing: the key fields are mapped from no source column"
-    yield from secret_faults(settings_of(source), ("source",))
 
 
 def _key_columns(data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -150,7 +171,8 @@ def row_id_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(data["source"].get("row_id") or _key_columns(data))
 
 
-def _kind_faults(source: Mapping[str, Any], settings_schema: SettingsSchema) -> Iterator[Fault]:
+def _kind_faults(data: Mapping[str, Any], settings_schema: SettingsSchema) -> Iterator[Fault]:
+    source = data["source"]
     try:
         schema = settings_schema(source["kind"])
     except KeyError as error:
