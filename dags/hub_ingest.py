@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from connectors.errors import ManifestError
 from connectors.manifest import Manifest
 from shuqiao import manifests
-from shuqiao.airflow_plugin import DAG_PREFIX, POOL_PREFIX, TAG
 from shuqiao.dag_docs import broken_manifest_page, connector_page
+from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX, TAG
 
 START = pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai")
 RETRIES = {
@@ -41,6 +41,13 @@ PARAMS = {
 }
 
 
+def _schedule(manifest: Manifest) -> CronTriggerTimetable | None:
+    """The manifest's times. With a start date Airflow would begin with a run for the time just passed: there is none."""
+    if manifest.schedule is None:
+        return None
+    return CronTriggerTimetable(manifest.schedule, timezone=manifest.timezone, run_immediately=False)
+
+
 def ingest_dag(manifest: Manifest) -> DAG:
     """The DAG of one connector."""
     connector = manifest.connector
@@ -51,8 +58,7 @@ def ingest_dag(manifest: Manifest) -> DAG:
         dag_display_name=f"{manifest.title.zh} {connector}",
         description=f"{manifest.title.zh} / {manifest.title.en}",
         doc_md=connector_page(manifest),
-        schedule=CronTriggerTimetable(manifest.schedule, timezone=manifest.timezone) if manifest.schedule else None,
-        start_date=START,
+        schedule=_schedule(manifest),
         catchup=False,
         max_active_runs=1,
         tags=[TAG, manifest.department, manifest.dataset],

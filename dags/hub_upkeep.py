@@ -7,7 +7,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from shuqiao.airflow_plugin import TAG
+from shuqiao.dag_names import TAG
 
 ZONE = "Asia/Shanghai"
 START = pendulum.datetime(2026, 1, 1, tz=ZONE)

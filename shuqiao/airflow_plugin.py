@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
+from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 log = logging.getLogger(__name__)
-TAG = "shuqiao"
-DAG_PREFIX = "ingest."
-POOL_PREFIX = "source."
 POOL_SLOTS = 4
 
 
@@ -57,7 +56,9 @@ def _make_pools(dag_run: DagRun) -> None:
 
     dag = dag_run.get_dag()
     names = {task.pool for task in dag.tasks if task.pool.startswith(POOL_PREFIX)}
-    with create_session() as session:
+    with create_session(
+        scoped=False
+    ) as session:  # the scoped one is the scheduler's own: closing it would break its loop
         for name in names:
             if Pool.get_pool(name, session=session) is None:
                 text = "同时读取该数据源的任务数 / tasks that read this source at once"

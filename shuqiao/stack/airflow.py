@@ -150,20 +150,25 @@ class AirflowApi:
 
     def dag_ids(self, tag: str) -> set[str]:
         """The DAGs that carry a tag and are not paused."""
-        found: set[str] = set()
+        found: list[str] = []
         while True:
-            page = self._get("/api/v2/dags", tags=tag, limit=100, offset=len(found), paused="false")
-            found |= {each["dag_id"] for each in page["dags"]}
+            page = self._get("/api/v2/dags", tags=tag, limit=100, offset=len(found), order_by="dag_id", paused="false")
+            found += [each["dag_id"] for each in page["dags"]]
             if not page["dags"] or len(found) >= page["total_entries"]:
-                return found
+                return set(found)
 
     def import_errors(self) -> dict[str, str]:
         """DAG files that cannot be parsed, and why."""
         page = self._get("/api/v2/importErrors", limit=100)
         return {each["filename"]: each["stack_trace"] for each in page["import_errors"]}
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run; its id."""
+    def begin(self, dag_id: str) -> str:
+        """The id of a run that goes on or waits already (it was due while the stack was down); else of a new one."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns"
+        there = self._get(path, state=["queued", "running"], order_by="-run_after", limit=1)["dag_runs"]
+        return str(there[0]["dag_run_id"]) if there else self._trigger(dag_id)
+
+    def _trigger(self, dag_id: str) -> str:
         answer = self.session.post(f"{self.base}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None}, timeout=30)
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
@@ -177,8 +182,8 @@ class AirflowApi:
         page = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)
         return list(page["task_instances"])
 
-    def _get(self, path: str, **parameters: object) -> dict[str, Any]:
-        answer = self.session.get(self.base + path, params={k: str(v) for k, v in parameters.items()}, timeout=30)
+    def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
+        answer = self.session.get(self.base + path, params=parameters, timeout=30)
         answer.raise_for_status()
         return dict(answer.json())
 

@@ -22,6 +22,7 @@ from registry.intake import batches
 from registry.storage.database import connect
 from registry.storage.migrate import migrate, revisions
 from shuqiao import settings as hub
+from shuqiao.dag_names import DAG_PREFIX, TAG
 from shuqiao.demo import departments, life
 from shuqiao.demo.rosters import City
 from shuqiao.settings import Settings
@@ -41,16 +42,15 @@ CANNOT_START = 2
 PART_FAILED = 4
 
 REGISTRY_DATABASE = "shuqiao"
-INGEST_TAG = "ingest"
-"""Every DAG that runs a connector carries this tag; its id is :func:`dag_id`."""
 _DAGS_SECONDS = 180.0
-_RUN_SECONDS = 3600.0
+_STALL_SECONDS = 300.0
+"""So long without any task moving on: something is wrong that waiting will not mend."""
 _API_SECONDS = 60.0
 
 
 def dag_id(connector: str) -> str:
     """The DAG that runs a connector."""
-    return connector
+    return DAG_PREFIX + connector
 
 
 def run(settings: Settings, *, once: bool, console: Console) -> int:
@@ -212,7 +212,7 @@ class _Stack:
         for name in sorted(missing):
             self.show.line(f"DAG 没有出现 / the DAG did not appear: {name}", "red")
         present = [connector for connector in connectors if dag_id(connector) not in missing]
-        run_ids = {connector: api.trigger(dag_id(connector)) for connector in present}
+        run_ids = {connector: api.begin(dag_id(connector)) for connector in present}
         states = self._follow(api, run_ids)
         url = self.settings.database_url or self._registry_url()
         with connect(url) as connection:
@@ -232,7 +232,7 @@ class _Stack:
     def _wait_for_dags(self, api: AirflowApi, wanted: set[str]) -> set[str]:
         """Wait until Airflow knows these DAGs; those that it does not know in the end."""
         deadline = time.monotonic() + _DAGS_SECONDS
-        while missing := wanted - api.dag_ids(INGEST_TAG):
+        while missing := wanted - api.dag_ids(TAG):
             if time.monotonic() > deadline or api.import_errors():
                 return missing
             self.supervisor.sleep(0.5)
@@ -240,16 +240,20 @@ class _Stack:
 
     def _follow(self, api: AirflowApi, run_ids: Mapping[str, str]) -> dict[str, RunState]:
         """Watch the runs until they have ended."""
-        began = time.monotonic()
+        began = moved = time.monotonic()
         states = {connector: RunState(connector, "queued", 0, 0, 0.0) for connector in run_ids}
         with self.show.runs() as shown:
             while any(each.state not in {"success", "failed"} for each in states.values()):
-                if time.monotonic() - began > _RUN_SECONDS:
+                if time.monotonic() - moved > _STALL_SECONDS:
+                    self.show.line(f"{_STALL_SECONDS:.0f} 秒没有进展 / no progress for so many seconds", "red")
                     break
                 self.supervisor.sleep(1)
+                before_all = {each.connector: (each.state, each.done) for each in states.values()}
                 for connector, before in states.items():
                     if before.state not in {"success", "failed"}:
                         states[connector] = _state(api, connector, run_ids[connector], time.monotonic() - began)
+                if before_all != {each.connector: (each.state, each.done) for each in states.values()}:
+                    moved = time.monotonic()
                 shown.update(list(states.values()))
         return states
 

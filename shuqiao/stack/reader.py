@@ -54,7 +54,7 @@ def client(run_dir: Path, database_url: str) -> Client:
 def is_ready(port: int) -> bool:
     """Whether the API says that it is ready to answer."""
     try:
-        return _session().get(f"{_base(port)}/readyz", timeout=5).ok
+        return _session().get(f"http://{HOST}:{port}/readyz", timeout=5).ok
     except requests.RequestException:
         return False
 
@@ -81,7 +81,7 @@ def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered)
     return [
         "",
         f"Airflow          http://{HOST}:{settings.airflow_port}   admin / {secrets.airflow_admin}",
-        f"登记库接口 API   http://{HOST}:{settings.api_port}/docs",
+        f"登记库接口 API   {base}/openapi.json",
         f"PostgreSQL       {HOST}:{settings.postgres_port}   ({settings.run_dir}/secrets.json)",
         f"日志 logs        {settings.run_dir}/logs",
         "",
@@ -98,7 +98,7 @@ def _read(port: int, who: Client) -> Answered:
         token = _json(session.post(f"{_base(port)}/token", data=form, auth=(who.id, who.secret), timeout=30))
         session.headers["Authorization"] = f"Bearer {token['access_token']}"
         changes = _json(session.get(f"{_base(port)}/changes", params={"limit": "200"}, timeout=30))
-        entities = [each.get("entity") for each in changes["items"] if each.get("entity")]
+        entities = [each["entity"] for each in changes["changes"] if each["entity"]]
         if not entities:
             raise LookupError("the change feed names no entity")
         _json(session.get(f"{_base(port)}/entities/{entities[0]}", timeout=30))

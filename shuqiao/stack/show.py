@@ -75,8 +75,7 @@ class Show:
         table.add_column("状态\nstate", no_wrap=True)
         for connector, report in reports.items():
             table.add_row(connector, *_cells(report))
-        width = None if self.console.is_terminal else 150
-        self.console.print(table, width=width)
+        self.console.print(table)
 
 
 class Runs:
