@@ -40,8 +40,8 @@ def check(manifest: Manifest) -> Iterator[Step]:
             yield Step("数据源 source", good=True, found=failures.redacted(source.check()))
             yield _first_rows(manifest, source)
     except (ConnectorError, SchemaError) as error:
-        failure = failures.explained(error, place=manifest.connector)
-        yield Step("数据源 source", good=False, found=failures.redacted(failure.text()), code=failure.code)
+        failure = failures.explained(error)
+        yield Step("数据源 source", good=False, found=failures.redacted(failure.cause), code=failure.code)
 
 
 def broken(error: ManifestError) -> Iterator[Step]:

@@ -20,6 +20,8 @@ from shuqiao.cli.failures import redacted
 
 _WIDTH_OF_FILES = 200
 """A table that no terminal shows is not squeezed into 80 columns."""
+_WHOLE = frozenset({"connector", "state", "key", "row", "subject", "kind", "dataset", "client_id", "times"})
+"""Columns, by the last word of their heads, whose values are to be copied: they are not broken into lines."""
 
 
 def json_document(content: Any) -> None:
@@ -51,13 +53,19 @@ def note(text: str) -> None:
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), empty: str = ""
 ) -> None:
-    """A table on stdout; a sentence instead where it would be empty."""
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    """A table on stdout; a sentence instead where it would be empty.
+
+    Chinese stands over English in the heads of columns, so that numbers take little room and texts get it.
+    """
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in columns:
-        shown.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        whole = name in right or name.rpartition(" ")[2] in _WHOLE
+        head = name.replace(" ", "\n", 1)
+        shown.add_column(head, justify="right" if name in right else "left", overflow="fold", no_wrap=whole)
     for row in rows:
         shown.add_row(*(cell(value) for value in row))
     if shown.row_count or not empty:
+        console().print(Text(title, style="bold"))
         console().print(shown)
     else:
         console().print(empty, markup=False)
@@ -65,12 +73,14 @@ def table(
 
 def pairs(title: str, content: Mapping[str, Any]) -> None:
     """One thing, a line for each of its sides."""
-    shown = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    shown = Table(box=None, show_header=False, pad_edge=False)
     shown.add_column(style="bold", no_wrap=True)
     shown.add_column(overflow="fold")
     for name, value in content.items():
         shown.add_row(name, cell(value))
+    console().print(Text(title, style="bold"))
     console().print(shown)
+    console().print()
 
 
 def cell(value: Any) -> Text:

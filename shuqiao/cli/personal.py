@@ -59,14 +59,15 @@ def _columns(manifest: Any) -> tuple[set[str], set[str]]:
     """The columns and fields that the mapping knows, and those of them that are personal."""
     from connectors.mapping import compile_mapping  # noqa: PLC0415
 
-    read, personal = set(manifest.source.row_id), set()
+    source = manifest.source
+    read, personal = {*source.row_id, (source.settings.get("cursor") or {}).get("column")}, set()
     pointers = catalogue.personal_fields(manifest.schema)
     for target in compile_mapping(manifest).targets:
         names = {*target.columns, target.path[0]}
         read |= names
         if target.personal or any(pointer.startswith(target.pointer + "/") for pointer in pointers):
             personal |= names
-    flags = (manifest.source.operation, manifest.source.tombstone)
+    flags = (source.operation, source.tombstone)
     return read | {flag.column for flag in flags if flag is not None}, personal
 
 
