@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -15,7 +14,6 @@ from shuqiao import manifests
 from shuqiao.dag_docs import broken_manifest_page, connector_page
 from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX, TAG
 
-START = pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai")
 RETRIES = {
     "retries": 3,
     "retry_delay": timedelta(seconds=30),
@@ -42,7 +40,7 @@ PARAMS = {
 
 
 def _schedule(manifest: Manifest) -> CronTriggerTimetable | None:
-    """The manifest's times. With a start date Airflow would begin with a run for the time just passed: there is none."""
+    """The manifest's times. No start date: with one, Airflow would begin with a run for the time just passed."""
     if manifest.schedule is None:
         return None
     return CronTriggerTimetable(manifest.schedule, timezone=manifest.timezone, run_immediately=False)
@@ -67,16 +65,12 @@ def ingest_dag(manifest: Manifest) -> DAG:
     ) as dag:
 
         @task(pool=pool)
-        def plan() -> dict[str, Any]:
+        def plan() -> list[dict[str, Any]]:
             """计划 / ask the source for its parts and open a batch."""
             from shuqiao import dag_steps
 
             context = get_current_context()
             return dag_steps.plan(connector, dict(context["params"]), context["dag_run"].run_id)
-
-        @task
-        def parts(planned: dict[str, Any]) -> list[dict[str, Any]]:
-            return [{"batch_id": planned["batch_id"], **part} for part in planned["parts"]]
 
         @task(pool=pool, map_index_template="{{ task.op_kwargs['part']['label'] }}")
         def pull(part: dict[str, Any]) -> dict[str, int]:
@@ -86,16 +80,16 @@ def ingest_dag(manifest: Manifest) -> DAG:
             return dag_steps.pull(connector, part["batch_id"], part["number"])
 
         @task(outlets=[dataset], trigger_rule="none_failed")
-        def publish(planned: dict[str, Any]) -> dict[str, Any]:
+        def publish() -> dict[str, Any]:
             """发布 / merge into the registry in one transaction."""
             from shuqiao import dag_steps
 
-            report = dag_steps.publish(connector, planned["batch_id"], planned["approved_by"])
-            get_current_context()["outlet_events"][dataset].extra = report
+            context = get_current_context()
+            report = dag_steps.publish(connector, dict(context["params"]), context["dag_run"].run_id)
+            context["outlet_events"][dataset].extra = report
             return report
 
-        planned: Any = plan()  # inside a DAG a call gives the promise of the task's result
-        pull.expand(part=parts(planned)) >> publish(planned)
+        pull.expand(part=plan()) >> publish()
     return dag
 
 
@@ -105,7 +99,6 @@ def broken_dag(number: int, error: ManifestError) -> DAG:
         dag_id=f"broken-manifest.{error.problems[0].path.stem}.{number}",
         doc_md=broken_manifest_page(error),
         schedule=None,
-        start_date=START,
         tags=[TAG, "broken-manifest"],
     ) as dag:
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from shuqiao.dag_names import TAG
 
 ZONE = "Asia/Shanghai"
-START = pendulum.datetime(2026, 1, 1, tz=ZONE)
 DEFAULTS = {"owner": "shuqiao", "retries": 2, "retry_delay": timedelta(minutes=1)}
 
 with DAG(
@@ -21,7 +19,6 @@ with DAG(
     "Drops what has outlived its term and checks that the registry does not contradict itself; "
     "when it does, the task fails and names each fault.",
     schedule=CronTriggerTimetable("30 2 * * *", timezone=ZONE),
-    start_date=START,
     catchup=False,
     max_active_runs=1,
     tags=[TAG, "upkeep"],
@@ -51,7 +48,6 @@ with DAG(
     doc_md="逾期的连接器使任务失败,并列出部门与最近读取时间。\n\n"
     "Connectors later than their manifest promises fail the task, with department and time of the last read.",
     schedule=CronTriggerTimetable("*/10 * * * *", timezone=ZONE),
-    start_date=START,
     catchup=False,
     max_active_runs=1,
     tags=[TAG, "upkeep"],

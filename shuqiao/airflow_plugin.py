@@ -76,7 +76,11 @@ def _note(dag_run: DagRun) -> None:
 
         connector = dag_run.dag_id.removeprefix(DAG_PREFIX)
         with connect(database_url()) as connection:
-            found = batches.reports(connection, connector=connector, run_id=dag_run.run_id, limit=1)
+            approved = (dag_run.conf or {}).get("approve_batch")
+            if approved:
+                found = [batches.report(connection, int(approved))]
+            else:
+                found = batches.reports(connection, connector=connector, run_id=dag_run.run_id, limit=1)
         if found:
             dag_run.note = notes.sentence(found[0])
     except Exception:

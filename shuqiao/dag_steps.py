@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 PROGRESS_ROWS = 50_000
 
 
-def plan(connector: str, params: dict[str, Any], run_id: str) -> dict[str, Any]:
-    """Open a batch, or take the held one that the operator approves: its id and parts."""
+def plan(connector: str, params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
+    """Open a batch for this run; its parts. None when the operator approves a held batch: it was pulled before."""
+    if params.get("approve_batch"):
+        return []
     with _sorted_errors():
-        if params.get("approve_batch"):
-            return {"batch_id": int(params["approve_batch"]), "parts": [], "approved_by": "operator"}
         planned = ingest.plan(
             database_url(),
             manifests.one(connector),
@@ -38,8 +38,7 @@ def plan(connector: str, params: dict[str, Any], run_id: str) -> dict[str, Any]:
             run_id=run_id,
         )
     log.info("batch %s: %s part(s) to pull", planned.batch_id, len(planned.parts))
-    parts = [{"number": number, "label": label} for number, label in planned.parts]
-    return {"batch_id": planned.batch_id, "parts": parts, "approved_by": None}
+    return [{"batch_id": planned.batch_id, "number": number, "label": label} for number, label in planned.parts]
 
 
 def pull(connector: str, batch_id: int, part: int) -> dict[str, int]:
@@ -58,10 +57,17 @@ def pull(connector: str, batch_id: int, part: int) -> dict[str, int]:
     return asdict(pulled)
 
 
-def publish(connector: str, batch_id: int, approved_by: str | None) -> dict[str, Any]:
-    """Publish the batch; its report as plain data. A held batch fails the task with the reasons and the remedy."""
+def publish(connector: str, params: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Publish this run's batch (or the one approved); its report as plain data.
+
+    A held batch fails the task with the reasons and the remedy.
+    """
+    approved = params.get("approve_batch")
     with _sorted_errors():
-        report = ingest.publish(database_url(), manifests.one(connector), batch_id, approved_by=approved_by)
+        url = database_url()
+        batch_id = int(approved) if approved else ingest.batch_of_run(url, connector, run_id)
+        approved_by = "operator" if approved else None
+        report = ingest.publish(url, manifests.one(connector), batch_id, approved_by=approved_by)
     sentence = notes.sentence(report)
     if report.state is State.HELD:
         raise AirflowFailException(

@@ -24,7 +24,7 @@ from registry.domain.batches import BatchReport, Limits, Mode
 from registry.domain.keys import key_text
 from registry.intake import batches
 from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
-from registry.intake.errors import StagingMissing
+from registry.intake.errors import IntakeError, StagingMissing
 from registry.intake.publish import publish as publish_batch
 from registry.intake.staging import Refusal, Staging
 from registry.storage.database import connect
@@ -132,6 +132,8 @@ def publish(url: str, manifest: Manifest, batch_id: int, *, approved_by: str | N
     """Publish a batch; parts that are not staged (any more) are pulled first."""
     with connect(url) as connection:
         batch = batches.get(connection, batch_id)
+        if batch.connector != manifest.connector:
+            raise IntakeError(f"batch {batch_id} is one of {batch.connector}, not of {manifest.connector}")
         with open_source(manifest) as source:
             section = manifest.source
             ordered = section.operation is not None or "cursor" in section.settings
@@ -153,6 +155,15 @@ def publish(url: str, manifest: Manifest, batch_id: int, *, approved_by: str | N
                     for part in missing.parts:
                         pull(url, manifest, batch_id, part)
     raise AssertionError("unreachable")  # pragma: no cover
+
+
+def batch_of_run(url: str, connector: str, run_id: str) -> int:
+    """The batch that a run planned. Raises IntakeError when it planned none."""
+    with connect(url) as connection:
+        found = batches.reports(connection, connector=connector, run_id=run_id, limit=1)
+    if not found:
+        raise IntakeError(f"run {run_id} of {connector} has planned no batch; clear its task `plan`")
+    return found[0].batch_id
 
 
 def run(url: str, manifest: Manifest, *, full: bool = False, progress: Progress | None = None) -> BatchReport:

@@ -49,7 +49,7 @@ def test_every_connector_has_its_dag_and_parsing_opens_no_connection(tmp_path: P
     assert found["errors"] == {}
     assert {name for name in found["dags"] if name.startswith("ingest.")} == expected
     dag = found["dags"]["ingest.market-supervision.enterprise"]
-    assert dag["tasks"] == ["plan", "parts", "pull", "publish"]
+    assert dag["tasks"] == ["plan", "pull", "publish"]
     assert dag["owner"] == "market-supervision"
     assert {"shuqiao", "market-supervision", "legal_entity"} <= set(dag["tags"])
     assert "source.market_supervision" in dag["pools"]
