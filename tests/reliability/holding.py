@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 import psycopg
 
@@ -70,10 +71,12 @@ class Held:
         self._connection.execute(f"CREATE {kind} hold {place.trigger} EXECUTE FUNCTION public.hold()".encode())
         self._connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._connection.close()
 
     def wait(self, alive: Callable[[], bool]) -> None:

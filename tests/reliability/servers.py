@@ -60,7 +60,7 @@ class Server:
     def create_database(self, template: str = "template1") -> str:
         """A copy of a database nobody is connected to; its name.
 
-        By FILE_COPY: the other strategy copies sequences as they stand, and since PostgreSQL logs them 32 numbers ahead,
+        By FILE_COPY: the other strategy copies sequences as they stand; since PostgreSQL logs them 32 numbers ahead,
         a crash right after sets the copy's sequences back. That is the copy's trouble, not a registry's.
         """
         name = f"copy_{next(_numbers)}"

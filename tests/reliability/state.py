@@ -32,7 +32,9 @@ class Registry:
 def registry(url: str) -> Registry:
     """The state of a registry that one connector feeds; fails when it contradicts itself."""
     with connect(url) as connection:
-        records = connection.execute("SELECT key, hash::text, body, row_id, entity, version FROM registry.record").fetchall()
+        records = connection.execute(
+            "SELECT key, hash::text, body, row_id, entity, version FROM registry.record"
+        ).fetchall()
         history = connection.execute("SELECT key, hash::text, version FROM registry.record_history").fetchall()
         refusals = connection.execute(
             "SELECT row_id, key, raw, reasons FROM registry.refusal WHERE closed_at IS NULL ORDER BY row_id"

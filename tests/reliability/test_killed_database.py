@@ -1,4 +1,4 @@
-"""Kill -9 of PostgreSQL at places of a run; started again, retried or run anew, the registry is as after a clean run."""
+"""Kill -9 of PostgreSQL at places of a run; started again, retried or run anew, all is as after a clean run."""
 
 from __future__ import annotations
 
