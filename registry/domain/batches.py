@@ -10,6 +10,9 @@ from enum import StrEnum
 SMALL = 20
 """So few refused or missing rows never hold a batch: shares of small numbers say nothing."""
 
+COLUMNS_CHANGED = "columns_changed"
+"""The code of the one reason that no approval can overcome."""
+
 
 class Mode(StrEnum):
     """How much of the source a batch reads."""
@@ -113,9 +116,9 @@ def held_reasons(
         names = ", ".join(missing_columns)
         reasons.append(
             HeldReason(
-                "columns_changed",
-                f"数据源缺少映射所需的列:{names}",
-                f"the source lacks columns that the mapping reads: {names}",
+                COLUMNS_CHANGED,
+                f"数据源缺少映射所需的列:{names};请修改清单后重新运行",
+                f"the source lacks columns that the mapping reads: {names}; correct the manifest and run again",
             )
         )
     if counts.refused > SMALL and counts.refused > limits.max_refused * counts.pulled:

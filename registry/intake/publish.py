@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from registry.domain.batches import BatchReport, Counts, HeldReason, Limits, Mode, State, held_reasons
+from registry.domain.batches import COLUMNS_CHANGED, BatchReport, Counts, HeldReason, Limits, Mode, State, held_reasons
 from registry.intake import batches, merge, quarantine
 from registry.intake.errors import BatchNotOpen, IntakeError, StagingMissing
 from registry.intake.merge import Merge, StagedTable
@@ -49,7 +49,8 @@ def publish(
 
     ``cursor`` is where the connector goes on next. ``snapshot``: the batch is the whole truth, what it lacks is
     deleted. ``ordered``: of rows with one key in one part the last one holds (operations in time); else rows of one
-    key with different content contradict each other and are all refused. ``approved_by`` publishes past closed gates.
+    key with different content contradict each other and are all refused. ``approved_by`` publishes past the gates of numbers;
+    a batch that lacks columns stays held whoever approves: its rows were not read.
 
     Raises StagingMissing (pull the parts named, then call again), BatchNotOpen for a discarded batch.
     """
@@ -107,13 +108,14 @@ def _publish(
         duplicates=aside.duplicates,
     )
     complete = not nothing_new and (snapshot or work.mode is Mode.FULL)
-    if approved_by is None:
-        missing = sorted({name for part in parts for name in part[7]})
-        reasons = held_reasons(
-            counts, limits, records_before=work.records_before, complete=complete, missing_columns=missing
-        )
-        if reasons:
-            raise _Held(counts, reasons)
+    missing = sorted({name for part in parts for name in part[7]})
+    reasons = held_reasons(
+        counts, limits, records_before=work.records_before, complete=complete, missing_columns=missing
+    )
+    if approved_by is not None:  # a person may let numbers pass, but nobody can make up columns that were not read
+        reasons = tuple(reason for reason in reasons if reason.code == COLUMNS_CHANGED)
+    if reasons:
+        raise _Held(counts, reasons)
     merged = merge.apply(connection, work, tables, snapshot=complete)
     counts = replace(counts, new=merged.new, changed=merged.changed, unchanged=merged.unchanged, deleted=merged.deleted)
     if work.dry_run:

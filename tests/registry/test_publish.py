@@ -246,6 +246,7 @@ def test_missing_columns_hold_the_batch(feeder: Feeder) -> None:
     report = feeder.publish(batch_id)
     assert report.state is State.HELD
     assert "reg_no" in report.held_reasons[0].zh
+    assert feeder.publish(batch_id, approved_by="operator").state is State.HELD
 
 
 def test_publishing_twice_gives_the_same_report_and_changes_nothing(feeder: Feeder) -> None:
