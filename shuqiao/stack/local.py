@@ -91,6 +91,7 @@ class _Stack:
         began = time.monotonic()
         environ = self._prepare()
         self._start(environ)
+        self.show.line(reader.addresses(self.settings, self.secrets)[0])
         reports, good = self._first_cycle()
         client = reader.client(self.settings.run_dir, environ["SHUQIAO_DATABASE_URL"])
         answered = reader.check(self.settings.api_port, client, deadline=_API_SECONDS)
@@ -140,6 +141,8 @@ class _Stack:
 
     def _start_postgres(self) -> EmbeddedPostgres:
         where = self.settings.run_dir / "postgres"
+        for folder in postgres.closed_folders(where):
+            self.show.line(f"chmod o+x {folder}  (PostgreSQL 不以 root 运行 / PostgreSQL does not run as root)")
         server = postgres.initialise(where, self.settings.postgres_port, self.secrets.postgres)
         process = postgres.start(server, self.supervisor.log("postgres"))
         self.supervisor.adopt(Part("postgres", (), stop_signal=postgres.STOP_SIGNAL, stop_seconds=20), process)

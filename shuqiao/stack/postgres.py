@@ -20,7 +20,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class EmbeddedPostgres:
 
     data: Path
     port: int
-    password: str
+    password: str = field(repr=False)
 
     def url(self, database: str = "postgres", driver: str = "postgresql+psycopg") -> str:
         """The address of one database, with the password: for settings and child processes, never for logs."""
@@ -191,6 +191,17 @@ def programs() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
 
 
+def closed_folders(data: Path) -> list[Path]:
+    """As root: the folders above the data and the programs that the server's user could not pass through.
+
+    The server's start lets others pass through them (``o+x``, not list them): a home of mode 0700 becomes 0701.
+    """
+    if os.geteuid() != 0:
+        return []
+    above = dict.fromkeys([*data.absolute().parents, *programs().parents])
+    return [folder for folder in above if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH]
+
+
 def _system_user(data: Path) -> dict[str, Any]:
     """As root: Popen's arguments that drop to the unprivileged user, who then owns ``data``; else nothing."""
     if os.geteuid() != 0:
@@ -207,17 +218,10 @@ def _system_user(data: Path) -> dict[str, Any]:
                 f"PostgreSQL does not run as root, and the system user {SYSTEM_USER} cannot be made: "
                 f"{made.stderr.strip()}; run as an ordinary user, or make that user"
             ) from None
-    for folder in [*data.parents, *programs().parents]:
-        _let_through(folder)
+    for folder in closed_folders(data):
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
     os.chown(data, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _let_through(folder: Path) -> None:
-    """Others may pass through the folder (not list it): the server's user must reach its programs and its data."""
-    mode = folder.stat().st_mode
-    if not mode & stat.S_IXOTH:
-        folder.chmod(mode | stat.S_IXOTH)
 
 
 def _environment() -> dict[str, str]:

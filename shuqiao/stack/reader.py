@@ -72,6 +72,16 @@ def check(port: int, who: Client, deadline: float) -> Answered:
             time.sleep(0.5)
 
 
+def addresses(settings: Settings, secrets: Secrets) -> list[str]:
+    """Where everything is, and the login."""
+    return [
+        f"Airflow          http://{HOST}:{settings.airflow_port}   admin / {secrets.airflow_admin}",
+        f"登记库接口 API   {_base(settings.api_port)}/openapi.json",
+        f"PostgreSQL       {HOST}:{settings.postgres_port}   ({settings.run_dir}/secrets.json)",
+        f"日志 logs        {settings.run_dir}/logs",
+    ]
+
+
 def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered) -> list[str]:
     """Addresses, the login and three lines that can be pasted into a shell."""
     base = _base(settings.api_port)
@@ -80,10 +90,7 @@ def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered)
     entity = answered.entity or "<USCC>"
     return [
         "",
-        f"Airflow          http://{HOST}:{settings.airflow_port}   admin / {secrets.airflow_admin}",
-        f"登记库接口 API   {base}/openapi.json",
-        f"PostgreSQL       {HOST}:{settings.postgres_port}   ({settings.run_dir}/secrets.json)",
-        f"日志 logs        {settings.run_dir}/logs",
+        *addresses(settings, secrets),
         "",
         token,
         f'curl -s -H "Authorization: Bearer $TOKEN" {base}/entities/{entity}',

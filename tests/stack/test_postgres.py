@@ -76,5 +76,5 @@ def test_folders_above_are_opened_for_passing_through_only(tmp_path: Path) -> No
     process = postgres.start(server, tmp_path / "log", SMALL)
     postgres.stop(process)
 
-    assert stat.S_IMODE(home.stat().st_mode) == 0o711
+    assert stat.S_IMODE(home.stat().st_mode) == 0o701
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
