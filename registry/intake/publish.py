@@ -49,8 +49,8 @@ def publish(
 
     ``cursor`` is where the connector goes on next. ``snapshot``: the batch is the whole truth, what it lacks is
     deleted. ``ordered``: of rows with one key in one part the last one holds (operations in time); else rows of one
-    key with different content contradict each other and are all refused. ``approved_by`` publishes past the gates of numbers;
-    a batch that lacks columns stays held whoever approves: its rows were not read.
+    key with different content contradict each other and are all refused. ``approved_by`` publishes past the gates
+    of numbers; a batch that lacks columns stays held whoever approves: its rows were not read.
 
     Raises StagingMissing (pull the parts named, then call again), BatchNotOpen for a discarded batch.
     """
@@ -140,6 +140,11 @@ def _publish(
         (None if cursor is None else Jsonb(cursor), approved_by, batch_id),
     )
     connection.execute("DROP VIEW pg_temp.staged, pg_temp.staged_refused")
+    for (overtaken,) in connection.execute(
+        "SELECT id FROM registry.batch WHERE connector_id = %s AND state = 'held' AND id <> %s",
+        (work.connector_id, batch_id),
+    ).fetchall():
+        _end(connection, overtaken, State.SUPERSEDED, Counts(), superseded_by=batch_id)
     _end(connection, batch_id, State.PUBLISHED, counts)
 
 

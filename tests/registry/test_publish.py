@@ -221,6 +221,17 @@ def test_too_many_refused_rows_hold_the_batch_and_a_person_may_approve_it(feeder
     assert (approved.counts.new, len(feeder.tickets())) == (70, 30)
 
 
+def test_a_held_batch_is_superseded_by_the_next_one_that_publishes(feeder: Feeder) -> None:
+    feeder.limits = Limits(max_refused=0.05)
+    held = feeder.feed([bad(f"b{n}") for n in range(30)])
+    later = feeder.feed([good("a")])
+
+    assert (held.state, later.state) == (State.HELD, State.PUBLISHED)
+    approved = feeder.publish(held.batch_id, approved_by="operator")
+    assert (approved.state, approved.superseded_by) == (State.SUPERSEDED, later.batch_id)
+    assert feeder.query("SELECT count(*) FROM pg_class WHERE relnamespace = 'staging'::regnamespace") == [(0,)]
+
+
 def test_a_collapsed_snapshot_is_held(feeder: Feeder) -> None:
     feeder.limits = Limits(max_shrink=0.2)
     feeder.feed([good(f"g{n}") for n in range(100)], snapshot=True)
