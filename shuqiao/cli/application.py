@@ -19,6 +19,7 @@ from shuqiao.cli.options import DEBUG, JSON, examples
 COMMANDS = {
     "run": ("shuqiao.cli.run:run", "启动整个数桥 Start the hub on this machine with its demo city."),
     "doctor": ("shuqiao.cli.doctor:doctor", "检查本机 Look for what is wrong and say what to do."),
+    "migrate": ("shuqiao.cli.migrate:migrate", "升级登记库 Create or upgrade the registry's tables."),
     "datasets": ("shuqiao.cli.datasets:datasets", "资源目录 What the registry holds, and how old it is."),
     "records": ("shuqiao.cli.records:records", "查询记录 Records of a dataset, now or as they were."),
     "entity": ("shuqiao.cli.entity:entity", "市场主体全景 Everything known of one enterprise."),
