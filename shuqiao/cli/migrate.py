@@ -9,7 +9,7 @@ from shuqiao.cli.options import AsJson, with_examples
 
 @with_examples("shuqiao migrate", "SHUQIAO_DATABASE_URL=postgresql://hub@db/registry shuqiao migrate --json")
 def migrate(as_json: AsJson = False) -> None:  # noqa: FBT002
-    """升级登记库 Create the registry's tables, or bring them to this edition; safe at every start, from two places too."""
+    """升级登记库 Create the registry's tables, or bring them to this edition; safe at every start."""
     from registry.storage.migrate import migrate as bring_up  # noqa: PLC0415
     from registry.storage.migrate import revisions  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
