@@ -43,8 +43,11 @@ def test_two_runs_of_one_connector_at_once(hub: Hub, workers: Workers, load: str
         assert staged_tables(url) == 0
 
 
-def test_a_second_publisher_waits_for_the_first_one(hub: Hub, workers: Workers) -> None:
+def test_a_second_publisher_waits_for_the_first_one(
+    hub: Hub, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One batch, published by two processes: while one commits, the other waits, and then has nothing to do."""
+    monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections("later")["AIRFLOW_CONN_OFFICE"])
     with hub.registry.database(hub.templates["later"]) as database:
         url, connections = hub.registry.url(database), hub.connections("later")
         with workers.start(url, connections) as worker, Held(url, holding.COMMITTING) as held:
@@ -56,7 +59,7 @@ def test_a_second_publisher_waits_for_the_first_one(hub: Hub, workers: Workers) 
                 waiting = (
                     "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%registry.connector%'"
                 )
-                holding.until(lambda: bool(watching.execute(waiting.encode()).rowcount))
+                holding.until(lambda: bool(watching.execute(waiting.encode()).rowcount), lambda: not second.done())
                 watching.close()
                 held.release()
                 report = second.result(60)
