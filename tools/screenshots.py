@@ -99,12 +99,17 @@ class Page:
             raise RuntimeError(f"there is nothing to click that says {text!r}")
         await asyncio.sleep(SETTLED)
 
-    async def expand(self) -> None:
-        """Unfold what is folded: the editor's own folding marks."""
-        await self.value(
-            "document.querySelectorAll('.codicon-folding-collapsed').forEach(e => e.dispatchEvent("
-            "new MouseEvent('mousedown', {bubbles: true, button: 0})) || e.click())"
+    async def press(self, selector: str) -> None:
+        """Press the mouse on the first element of a CSS selector: for what listens to no click."""
+        script = (
+            f"(() => {{ const found = document.querySelector({json.dumps(selector)}); if (!found) return null;"
+            " const r = found.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
+        place = await self.value(script)
+        if place is None:
+            raise RuntimeError(f"there is no {selector}")
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
         await asyncio.sleep(SETTLED)
 
     async def save(self, path: Path) -> None:
@@ -171,9 +176,9 @@ async def take(folder: Path, run_dir: Path) -> None:
             await page.save(folder / "airflow-dags.png")
             await page.open(f"{dag}/runs/{first}", "publish")
             await page.save(folder / "airflow-run.png")
-            await page.open(f"{dag}/runs/{first}/asset_events", "Asset Event")
-            await page.expand()
-            await page.save(folder / "airflow-asset-event.png")
+            await page.open(dag, "Created Asset Event")
+            await page.press(".codicon-folding-collapsed")
+            await page.save(folder / "airflow-dag.png")
             await page.open(dag, "Overview")
             await page.click("Dag Docs")
             await page.save(folder / "airflow-docs.png")

@@ -146,10 +146,11 @@ def set_repeats_aside(connection: psycopg.Connection, work: Merge, *, ordered: b
 
 def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
     """A record has one authoritative connector: a row whose key another one has published goes to quarantine."""
-    foreign = connection.execute(
-        sql.SQL("SELECT FROM {} WHERE connector_id <> %s LIMIT 1").format(work.records), (work.connector_id,)
+    others = connection.execute(
+        "SELECT FROM registry.connector WHERE dataset_id = %s AND id <> %s AND records > 0",
+        (work.dataset_id, work.connector_id),
     ).rowcount
-    if not foreign:
+    if not others:
         return
     connection.execute(
         sql.SQL(

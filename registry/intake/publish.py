@@ -169,6 +169,7 @@ def _lock(connection: psycopg.Connection, batch_id: int) -> tuple[State, int | N
 def _begin(connection: psycopg.Connection, batch_id: int) -> Merge:
     """What the merge needs to know, and a moment later than the connector's last one even if the clock was set back."""
     connection.execute("SET LOCAL work_mem = '256MB'")
+    connection.execute("SET LOCAL random_page_cost = 1.1")  # few changed rows of many: look them up, do not scan
     row = connection.execute(
         """
         SELECT c.id, c.dataset_id, c.department, c.records, b.mode, b.dry_run, b.started_at,

@@ -93,6 +93,8 @@ class Worker:
                 self.state = state
             case ["failed", kind, text]:
                 self.failed = (kind, text)
+            case _:
+                pass
         return found
 
     def _say(self, word: str) -> None:

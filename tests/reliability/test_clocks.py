@@ -24,7 +24,7 @@ def test_the_registrys_clock_set_back_between_two_runs(hub: Hub, monkeypatch: py
 
 
 def test_the_sources_clock_set_back_between_two_runs(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the source's clock stands before where it stood, rows may bear times long passed: everything is read again."""
+    """When the source's clock stands before where it stood, rows may bear times long passed: all is read again."""
     monkeypatch.setenv("AIRFLOW_CONN_OFFICE", hub.connections("later")["AIRFLOW_CONN_OFFICE"])
     with hub.registry.database(hub.templates["later"]) as database:
         url = hub.registry.url(database)

@@ -66,7 +66,7 @@ def test_followers_hear_everything_once(registry_url: str, page: int) -> None:
         heard = following.result(60)
 
     with connect(registry_url) as connection:
-        versions = dict(connection.execute("SELECT key, version FROM registry.record").fetchall())
+        versions: dict[str, int] = dict(connection.execute("SELECT key, version FROM registry.record").fetchall())
         told = connection.execute("SELECT seq FROM registry.change").fetchall()
     assert sorted(change.seq for change in heard) == sorted(seq for (seq,) in told)
     assert [(change.xid, change.seq) for change in heard] == sorted((change.xid, change.seq) for change in heard)
