@@ -51,14 +51,14 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """Fresh for each module, since a killed server may not be there any more."""
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """Fresh for each module, since a killed server may not be there any more; fsync where the module says ``FSYNC``."""
     folder: Path = tmp_path_factory.mktemp("killed")
     with ExitStack() as stack:
         servers = []
         for name in ("registry", "source"):
             (folder / name).mkdir()
-            servers.append(Server.create(folder / name))
+            servers.append(Server.create(folder / name, fsync=getattr(request.module, "FSYNC", False)))
             stack.callback(servers[-1].stop)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SHUQIAO_SCHEMAS", str(SCHEMAS))

@@ -21,20 +21,23 @@ _numbers = itertools.count()
 
 @dataclass
 class Server:
-    """A PostgreSQL that writes to disk as in production (fsync on)."""
+    """A PostgreSQL to be killed; ``fsync`` as in production, where what it has written is looked at after its death."""
 
     server: EmbeddedPostgres
     log: Path
+    fsync: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def create(cls, folder: Path) -> Server:
-        made = cls(postgres.initialise(folder / "data", postgres.free_port()), folder / "log")
+    def create(cls, folder: Path, *, fsync: bool = False) -> Server:
+        made = cls(postgres.initialise(folder / "data", postgres.free_port()), folder / "log", fsync)
         made.start()
         return made
 
     def start(self) -> None:
-        self.process = postgres.start(self.server, self.log, {"shared_buffers": "64MB", "fsync": "off"})
+        self.process = postgres.start(
+            self.server, self.log, {"shared_buffers": "64MB", "fsync": "on" if self.fsync else "off"}
+        )
 
     def kill(self) -> None:
         """Kill -9: the postmaster and every backend (each of them leads a process group of its own)."""

@@ -15,6 +15,7 @@ from tests.reliability.conftest import Hub, resume, run_anew
 from tests.reliability.holding import Held, Place, until
 from tests.reliability.running import Worker, Workers
 
+FSYNC = True
 PLACES = [
     ("first", holding.PLANNING),
     ("first", holding.BEGINNING),
