@@ -157,7 +157,8 @@ def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
             """
             WITH refused AS (
                 INSERT INTO aside
-                SELECT s.part, s.ordinal, 'foreign' FROM staged s JOIN {records} r ON r.key = s.key
+                SELECT s.part, s.ordinal, 'foreign' FROM staged s
+                JOIN {records} r ON r.dataset_id = %(dataset)s AND r.key = s.key
                 WHERE r.connector_id <> %(connector)s AND NOT s.deleted
                   AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
                 RETURNING part, ordinal)
@@ -168,10 +169,11 @@ def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
                     'a record of this key is published by connector ' || c.name || ': one record, one source'))
             FROM staged s JOIN refused USING (part, ordinal)
             JOIN registry.batch_part p ON p.batch_id = %(batch)s AND p.number = s.part
-            JOIN {records} r ON r.key = s.key JOIN registry.connector c ON c.id = r.connector_id
+            JOIN {records} r ON r.dataset_id = %(dataset)s AND r.key = s.key
+            JOIN registry.connector c ON c.id = r.connector_id
             """
         ).format(records=work.records),
-        {"connector": work.connector_id, "batch": work.batch_id},
+        {"connector": work.connector_id, "batch": work.batch_id, "dataset": work.dataset_id},
     )
 
 
@@ -201,7 +203,9 @@ def apply(connection: psycopg.Connection, work: Merge, tables: Sequence[StagedTa
         return Merged(_load(connection, work, taking_part, numbers), 0, 0, 0)
     for table in tables:
         connection.execute(sql.SQL("ANALYZE {} (key, row_id)").format(table.name))
-    deleted = _delete(connection, work, taking_part, snapshot=snapshot)
+    _find_delta(connection, work, taking_part)
+    _find_gone(connection, work, taking_part, snapshot=snapshot)
+    deleted = _end_gone(connection, work)
     return _merge(connection, work, taking_part, deleted)
 
 
@@ -275,29 +279,58 @@ def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, num
     ).rowcount
     if not _attached(connection, work):
         _attach(connection, work)
-        connection.execute(sql.SQL("ANALYZE {} (key, row_id, entity)").format(work.records))
+        connection.execute(sql.SQL("ANALYZE {} (dataset_id, connector_id, key, row_id, entity)").format(work.records))
     return loaded
 
 
-def _delete(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, *, snapshot: bool) -> int:
-    """End the records that the source says, or shows, to be gone; how many."""
+def _find_delta(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL) -> None:
+    """The temporary table ``delta``: staged rows that are new, changed, or stand in another row of the source."""
+    connection.execute(
+        sql.SQL(
+            """
+            CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
+            SELECT s.key, s.row_id, s.entity, s.hash, s.body, r.version AS old_version,
+                r.hash IS DISTINCT FROM s.hash AS changed, r.row_id IS DISTINCT FROM s.row_id AS elsewhere
+            FROM staged s LEFT JOIN {records} r ON r.key = s.key AND r.dataset_id = {dataset}
+            WHERE (r.key IS NULL OR r.hash <> s.hash OR r.row_id <> s.row_id) AND {taking_part}
+            """
+        ).format(records=work.records, dataset=sql.Literal(work.dataset_id), taking_part=taking_part)
+    )
+    connection.execute("ANALYZE delta (key, row_id, changed, elsewhere)")
+
+
+def _find_gone(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, *, snapshot: bool) -> None:
+    """The temporary table ``gone``: keys of the records that the source says, or shows, to have ended."""
     connection.execute('CREATE TEMPORARY TABLE gone (key text COLLATE "C" PRIMARY KEY) ON COMMIT DROP')
     values = _values(work)
-    # Flagged rows; a row id may stand under another key than before, and then the old key's record goes.
+    if connection.execute("SELECT FROM staged WHERE deleted LIMIT 1").rowcount:
+        connection.execute(
+            sql.SQL(
+                """
+                WITH flagged AS (
+                    SELECT s.key, s.row_id FROM staged s
+                    WHERE s.deleted
+                      AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal))
+                INSERT INTO gone
+                SELECT r.key FROM flagged f JOIN {records} r
+                    ON r.connector_id = %(connector)s AND r.row_id = f.row_id
+                UNION
+                SELECT r.key FROM flagged f JOIN {records} r
+                    ON r.dataset_id = %(dataset)s AND r.key = f.key AND r.connector_id = %(connector)s
+                """
+            ).format(records=work.records),
+            values,
+        )
+    # A row of the source that stands under another key than before takes its old record along.
     connection.execute(
         sql.SQL(
             """
             INSERT INTO gone
-            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.row_id = s.row_id
-            WHERE s.deleted AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
-            UNION
-            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.key = s.key
-            WHERE s.deleted AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
-            UNION
-            SELECT r.key FROM staged s JOIN {records} r ON r.connector_id = %(connector)s AND r.row_id = s.row_id
-            WHERE {taking_part} AND r.key <> s.key
+            SELECT r.key FROM delta d JOIN {records} r ON r.connector_id = %(connector)s AND r.row_id = d.row_id
+            WHERE d.elsewhere AND r.key <> d.key
+            ON CONFLICT DO NOTHING
             """
-        ).format(records=work.records, taking_part=taking_part),
+        ).format(records=work.records),
         values,
     )
     if snapshot:
@@ -316,7 +349,13 @@ def _delete(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, *
             values,
         )
     # A key that this very batch brings (again) under a valid row stays.
-    connection.execute(sql.SQL("DELETE FROM gone g USING staged s WHERE s.key = g.key AND {}").format(taking_part))
+    if connection.execute("SELECT FROM gone LIMIT 1").rowcount:
+        connection.execute(sql.SQL("DELETE FROM gone g USING staged s WHERE s.key = g.key AND {}").format(taking_part))
+
+
+def _end_gone(connection: psycopg.Connection, work: Merge) -> int:
+    """Move the records of ``gone`` into history; how many."""
+    values = _values(work)
     rows = _scalar(connection, "SELECT count(*) FROM gone") or 0
     if not rows:
         return 0
@@ -325,7 +364,8 @@ def _delete(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, *
     return connection.execute(
         sql.SQL(
             """
-            WITH ended AS (DELETE FROM {records} r USING gone g WHERE r.key = g.key RETURNING r.*),
+            WITH ended AS (
+                DELETE FROM {records} r USING gone g WHERE r.dataset_id = %(dataset)s AND r.key = g.key RETURNING r.*),
             kept AS (
                 INSERT INTO registry.record_history
                     (dataset_id, key, body, hash, version, valid_from, valid_to, batch_id, ended_batch_id, connector_id,
@@ -348,31 +388,19 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
     total = _scalar(connection, sql.SQL("SELECT count(*) FROM staged s WHERE {}").format(taking_part)) or 0
     connection.execute(
         sql.SQL(
-            """
-            CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
-            SELECT s.key, s.row_id, s.entity, s.hash, s.body, r.version AS old_version,
-                r.hash IS NOT DISTINCT FROM s.hash AS moved
-            FROM staged s LEFT JOIN {records} r ON r.key = s.key AND r.dataset_id = {dataset}
-            WHERE (r.key IS NULL OR r.hash <> s.hash OR r.row_id <> s.row_id) AND {taking_part}
-            """
-        ).format(records=work.records, dataset=sql.Literal(work.dataset_id), taking_part=taking_part)
-    )
-    connection.execute("ANALYZE delta")
-    connection.execute(
-        sql.SQL(
             "UPDATE {records} r SET row_id = d.row_id FROM delta d"
-            " WHERE d.moved AND r.key = d.key AND r.dataset_id = %(dataset)s"
+            " WHERE NOT d.changed AND r.key = d.key AND r.dataset_id = %(dataset)s"
         ).format(records=work.records),
         values,
     )
-    rows = _scalar(connection, "SELECT count(*) FROM delta WHERE NOT moved") or 0
+    rows = _scalar(connection, "SELECT count(*) FROM delta WHERE changed") or 0
     if not rows:
         return Merged(0, 0, total, deleted)
     first = _reserve(connection, rows)
     _ensure_change_partition(connection, work)
     connection.execute(
         "CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS SELECT key, old_version,"
-        " %s + row_number() OVER (ORDER BY key) AS version FROM delta WHERE NOT moved",
+        " %s + row_number() OVER (ORDER BY key) AS version FROM delta WHERE changed",
         (first,),
     )
     connection.execute("ANALYZE numbered")
