@@ -346,16 +346,22 @@ class _Reached:
         self.cursor: Cursor | None = since if column is not None else None
 
     def advance(self, index: int, rows: Sequence[Any], *, last: bool) -> None:
-        """Rows come in the cursor's order, so the last value is the furthest."""
+        """Rows come in the cursor's order, so the last value is the furthest.
+
+        Of times, the last one that is not beyond the source's clock: what a writer stamped in the future must not hide
+        rows that others stamp until then.
+        """
         kind = self.spec.get("type")
-        value = next((row[index] for row in reversed(rows) if row[index] is not None), None)
-        if kind is None or (value is None and not last):
+        if kind is None:
             return
         cap = sql_cursor.decode(kind, self.spec["cap"])
-        if kind not in sql_cursor.TIMES:
-            self._set(kind, cap if last else value)
-        elif value is not None:
-            self._set(kind, min(value, cap) if type(value) is type(cap) else cap)
+        values = (row[index] for row in reversed(rows) if row[index] is not None)
+        if kind in sql_cursor.TIMES:
+            value = next((value for value in values if type(value) is type(cap) and value <= cap), None)
+        else:
+            value = cap if last else next(values, None)
+        if value is not None:
+            self._set(kind, value)
 
     def _set(self, kind: str, value: Any) -> None:
         clock_then = {"clock": self.spec["cap"]} if kind in sql_cursor.TIMES else {}

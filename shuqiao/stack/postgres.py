@@ -81,6 +81,7 @@ def start(server: EmbeddedPostgres, log: Path, settings: dict[str, str] | None =
     """Start the server as a child in a session of its own and wait until it answers. Raises PostgresFailed."""
     owner = _system_user(server.data)
     remove_stale_pid_file(server.data)
+    _end_orphans(server.data)
     command = [
         str(programs() / "postgres"),
         "-D",
@@ -130,10 +131,20 @@ def stop(process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End the postmaster and its children at once (crash recovery will follow)."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """End the postmaster and its children at once (crash recovery will follow).
+
+    Each backend leads a process group of its own, so they are named before their parent goes.
+    """
+    try:
+        backends = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        backends = []
+    process.kill()
     process.wait()
+    for backend in backends:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            backend.kill()
+    psutil.wait_procs(backends, timeout=10)
 
 
 def sized_settings() -> dict[str, str]:
@@ -200,6 +211,17 @@ def closed_folders(data: Path) -> list[Path]:
         return []
     above = dict.fromkeys([*data.absolute().parents, *programs().parents])
     return [folder for folder in above if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH]
+
+
+def _end_orphans(data: Path) -> None:
+    """Backends of a postmaster that was killed hold its shared memory: a new server could not start beside them."""
+    orphans = []
+    for process in psutil.process_iter(["name", "cwd"]):
+        if process.info["name"] == "postgres" and process.info["cwd"] == str(data.resolve()):
+            orphans.append(process)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    psutil.wait_procs(orphans, timeout=10)
 
 
 def _system_user(data: Path) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,12 @@ from connectors.kinds.sql import BATCH_ROWS, TIMEOUT
 from connectors.manifest import load
 from connectors.mapping import compile_mapping
 from connectors.mapping.text import DEFAULT_EMPTY
+from registry.api import clients
+from registry.api.settings import ApiSettings
 from registry.domain.batches import Limits
 from shuqiao import ingest
+from shuqiao.settings import dags_folder
+from tests.api.conftest import serving
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -53,6 +59,15 @@ def file_in(page: str, name: str) -> str:
     found = re.search(rf"<!-- file: {re.escape(name)} -->\n```\w+\n(.*?)```", page, re.DOTALL)
     assert found is not None, f"the page has no file {name}"
     return found[1]
+
+
+def place(name: str) -> Path:
+    """Where a file of the checkout is, also when the packages are installed from the wheel."""
+    top = name.partition("/")[0]
+    if (ROOT / top).exists():
+        return ROOT / name
+    packages = dags_folder().parent if top == "dags" else Path(str(import_module(top).__file__)).parent.parent
+    return packages / name
 
 
 # -- the registry's tables ---------------------------------------------------------------------------------------------
@@ -94,7 +109,7 @@ def keys_of(schema: Mapping[str, Any], before: str = "") -> set[str]:
     return found
 
 
-MANIFEST_SCHEMA = json.loads((ROOT / "connectors" / "manifest.schema.json").read_text("utf-8"))
+MANIFEST_SCHEMA = json.loads(place("connectors/manifest.schema.json").read_text("utf-8"))
 
 
 def test_every_key_of_a_manifest_is_explained() -> None:
@@ -119,9 +134,7 @@ def test_every_setting_of_a_kind_is_explained(kind: str) -> None:
 
 def default(kind: str, key: str) -> str:
     """What the page says of a setting without value."""
-    return next(
-        cells[1] for cells in rows(MANIFEST_PAGE, f"## source: kind {kind}") if cells[0].strip("`") == key
-    )
+    return next(cells[1] for cells in rows(MANIFEST_PAGE, f"## source: kind {kind}") if cells[0].strip("`") == key)
 
 
 def test_the_defaults_of_the_kinds_are_those_of_the_code() -> None:
@@ -234,6 +247,32 @@ def test_the_guides_own_kind_passes_the_guides_own_tests(tmp_path: Path) -> None
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_follower_keeps_a_copy(waterworks: Path, registry_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (waterworks / "follower.py").write_text(file_in((DOCS / "consumers.md").read_text("utf-8"), "follower.py"), "utf-8")
+    follower = import_module("follower")
+    monkeypatch.delitem(sys.modules, "follower")
+    bills = next(waterworks.glob("water/*.csv"))
+    manifest = load(waterworks / "bills.yaml")
+    ingest.run(registry_url, manifest)
+    client = clients.add(registry_url, "follower", ["read:utility_payment"])
+    copy = sqlite3.connect(":memory:")
+
+    with serving(ApiSettings(registry_url, waterworks / "key.pem", port=0)) as server:
+        hub = follower.Hub(f"http://127.0.0.1:{server.bound_port}", client.id, client.secret)
+        counts = [follower.follow(hub, copy, wait=0), follower.follow(hub, copy, wait=0)]
+        bills.write_text(bills.read_text("utf-8").replace("336.00,,未缴", "336.00,336.00,已缴"), "utf-8")
+        ingest.run(registry_url, manifest)
+        counts.append(follower.follow(hub, copy, wait=5))
+        hub.session.close()
+
+    assert counts == [2, 0, 1]
+    assert "'paid'" in copy.execute("SELECT body FROM record WHERE key LIKE '%118%'").fetchone()[0]
+    copy.close()
+
+
 # -- all pages ---------------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +291,7 @@ def test_folders_and_files_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text("utf-8")
     named = set(re.findall(rf"`((?:{folders})/[\w./-]*)(?:#[\w-]+)?`", text))
 
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    assert [name for name in sorted(named) if not place(name).exists()] == []
 
 
 def test_make_targets_that_pages_name_are_there() -> None:

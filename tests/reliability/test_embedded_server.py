@@ -8,19 +8,12 @@ from pathlib import Path
 
 import psutil
 import psycopg
-import pytest
 
 from registry.storage.database import connect
 from shuqiao.stack import postgres
-from shuqiao.stack.postgres import PostgresFailed
 from tests.reliability.holding import until
 
 
-@pytest.mark.xfail(
-    raises=PostgresFailed,
-    strict=True,
-    reason="postgres.kill reaches the postmaster only: backends lead their own groups",
-)
 def test_a_busy_server_killed_can_start_again_at_once(tmp_path: Path) -> None:
     server = postgres.initialise(tmp_path / "data", postgres.free_port())
     process = postgres.start(server, tmp_path / "log")

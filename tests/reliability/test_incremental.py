@@ -110,7 +110,6 @@ def test_a_row_later_than_the_look_back_waits_for_a_full_read_and_is_then_found(
     assert sorted(registry(registry_url).records) == ["P000001", "P000002", "P000003"]
 
 
-@pytest.mark.xfail(reason="kind sql: one row from the future moves the cursor on to the source's clock", strict=True)
 def test_a_row_from_the_future_does_not_hide_what_a_nightly_load_stamps_hours_back(
     registry_url: str, database: str, postgres: EmbeddedPostgres, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
