@@ -3,8 +3,8 @@
 
 Needs Chromium (Debian: ``apt install chromium fonts-noto-cjk``) and a stack started with ``make run``; its address and
 login are read from the run folder (``SHUQIAO_RUN_DIR``, else ``.run``). Chromium is driven through its own DevTools
-protocol, so nothing is needed that the lock does not hold. Pictures are stored with few colours to stay small if Pillow
-or pngquant is there.
+protocol, so nothing is needed that the lock does not hold. Pictures are stored with few colours to stay small if
+pngquant is there.
 """
 
 from __future__ import annotations
@@ -91,9 +91,11 @@ class Page:
 
     async def click(self, text: str) -> None:
         """Click the first button, link or tab with this text or label."""
+        wanted = json.dumps(text)
         script = (
             "(() => { const found = [...document.querySelectorAll('button,a,[role=tab],[role=menuitem]')]"
-            f".find(e => [e.innerText.trim(), e.getAttribute('aria-label')].includes({json.dumps(text)})); found && found.click(); return !!found; }})()"
+            f".find(e => e.innerText.trim() === {wanted} || e.getAttribute('aria-label') === {wanted});"
+            " found && found.click(); return !!found; })()"
         )
         if not await self.value(script):
             raise RuntimeError(f"there is nothing to click that says {text!r}")
@@ -115,9 +117,7 @@ class Page:
     async def save(self, path: Path) -> None:
         """Store what is seen."""
         found = await self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(found["data"]))
-        _shrink(path)
-        print(f"{path}  {path.stat().st_size // 1024} KiB")
+        _keep(path, base64.b64decode(found["data"]))
 
 
 @asynccontextmanager
@@ -148,16 +148,22 @@ async def chromium(session: aiohttp.ClientSession) -> AsyncIterator[Page]:
 
 async def _port(file: Path) -> int:
     for _ in range(240):
-        if file.exists() and (lines := file.read_text().splitlines()):
-            return int(lines[0])
+        if (number := _first_line(file)).isdecimal():
+            return int(number)
         await asyncio.sleep(0.25)
     raise SystemExit("Chromium did not start")
 
 
-def _shrink(path: Path) -> None:
-    """Fewer colours: a user interface has few."""
+def _first_line(file: Path) -> str:
+    return file.read_text().partition("\n")[0] if file.exists() else ""
+
+
+def _keep(path: Path, picture: bytes) -> None:
+    """Store a picture with few colours: a user interface has few."""
+    path.write_bytes(picture)
     if program := shutil.which("pngquant"):
         subprocess.run([program, "--force", "--skip-if-larger", "--output", path, "64", path], check=False)  # noqa: S603
+    print(f"{path}  {path.stat().st_size // 1024} KiB")
 
 
 async def take(folder: Path, run_dir: Path) -> None:

@@ -231,6 +231,16 @@ def test_the_guides_api_is_a_right_source_section(waterworks: Path) -> None:
     assert load(path).source.kind == "rest"
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_manifest_is_right(name: str, tmp_path: Path) -> None:
+    found = re.search(r"```yaml\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    path = tmp_path / "bills.yaml"
+    path.write_text(found[1], "utf-8")
+
+    assert load(path).connector == "water.bills"
+
+
 def test_the_guides_own_kind_passes_the_guides_own_tests(tmp_path: Path) -> None:
     for name in ("fixed_width.py", "test_fixed_width.py"):
         (tmp_path / name).write_text(file_in(GUIDE, name), "utf-8")
