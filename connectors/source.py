@@ -97,7 +97,7 @@ class Source(Protocol):
     """
 
     settings_schema: ClassVar[Mapping[str, Any]]
-    """JSON Schema (2020-12) of this kind's own keys in the manifest's ``source`` section (without ``kind`` and
+    """JSON Schema (2020-12) of the kind's own keys in the manifest's ``source`` section (without ``kind`` and
     ``connection`` and the keys common to all kinds, see :mod:`connectors.manifest`)."""
 
     def __init__(self, settings: Mapping[str, Any], connection: Connection | None, columns: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 import orjson
@@ -32,6 +32,8 @@ from schemas import catalogue
 from schemas.validation import Validator, validator
 from shuqiao.connections import resolve
 
+IDENTITY_TEXT = 500
+"""Characters that a record's key, a row's identity and an entity's code may have: they stand in indexes."""
 RAW_TEXT = 2000
 """So many characters of a refused row's value are kept for its department."""
 
@@ -215,9 +217,9 @@ class RowCheck:
 
     def check(self, rows: Rows) -> Checked:
         """The records of these rows, and why the others are none. Raises SourceColumnsChanged."""
-        checked = Checked()
         first = self._next
         self._next += len(rows.rows) + len(rows.refused)
+        checked = Checked()
         for offset, row in enumerate(rows.refused, start=len(rows.rows)):
             reason = {"pointer": "", "rule": row.rule, "zh": row.zh, "en": row.en}
             raw = _raw(row.raw)
@@ -226,29 +228,59 @@ class RowCheck:
             return checked
         bound, id_places = self._bind(rows.columns)
         records, problems = bound.apply(rows.rows)
-        deleted = self._deleted(rows)
-        key_fields, encode, entity_field = self._manifest.key, self._validator.encode, self._entity_field
-        only_key = key_fields[0] if len(key_fields) == 1 else None
-        only_id = id_places[0] if len(id_places) == 1 else None
-        for index, record in enumerate(records):
-            values = rows.rows[index]
-            if only_id is not None:
-                value = values[only_id]
-                row_id = value if type(value) is str else "" if value is None else str(value)
-            else:
-                row_id = _row_id([values[place] for place in id_places])
-            if index in deleted:
-                checked.deletes.append((first + index, _key_or_none(record, key_fields), row_id or _digest(values)))
-            elif record is None or not row_id or (body := encode(record)) is None:
-                checked.refusals.append(self._refusal(rows, index, first, row_id, record, problems.get(index, ())))
-            else:
-                key = record[only_key] if only_key is not None else key_text(record[name] for name in key_fields)
-                checked.ordinals.append(first + index)
-                checked.keys.append(key if type(key) is str else str(key))
-                checked.row_ids.append(row_id)
-                checked.entities.append(record.get(entity_field) if entity_field else None)
-                checked.bodies.append(body)
+        row_ids = _row_ids(rows.rows, id_places)
+        encode = self._validator.encode
+        bodies = [None if record is None else encode(record) for record in records]
+        deleted = self._deleted(bound, rows, row_ids, first, checked)
+        good = [
+            index
+            for index, body in enumerate(bodies)
+            if body is not None and row_ids[index] and not (deleted and deleted[index])
+        ]
+        keys = self._keys([records[index] for index in good])
+        entities = self._entities([records[index] for index in good])
+        if max(map(len, keys), default=0) > IDENTITY_TEXT or max(map(_length, entities), default=0) > IDENTITY_TEXT:
+            fits = [len(key) <= IDENTITY_TEXT >= _length(entity) for key, entity in zip(keys, entities, strict=True)]
+            good, keys = list(compress(good, fits)), list(compress(keys, fits))
+            entities = list(compress(entities, fits))
+        checked.ordinals = [first + index for index in good]
+        checked.keys = keys
+        checked.row_ids = [row_ids[index] for index in good]
+        checked.entities = entities
+        checked.bodies = [body for index in good if (body := bodies[index]) is not None]
+        if len(good) + len(checked.deletes) < len(records):
+            fine = set(good)
+            checked.refusals += [
+                self._refusal(rows, index, first, row_ids[index], record, problems.get(index, ()))
+                for index, record in enumerate(records)
+                if index not in fine and not (deleted and deleted[index])
+            ]
         return checked
+
+    def _keys(self, records: Sequence[Any]) -> list[str]:
+        names = self._manifest.key
+        if len(names) == 1:
+            values = [record[names[0]] for record in records]
+            return [value if type(value) is str else str(value) for value in values]
+        return [key_text(record[name] for name in names) for record in records]
+
+    def _entities(self, records: Sequence[Any]) -> list[str | None]:
+        name = self._entity_field
+        return [record.get(name) for record in records] if name else [None] * len(records)
+
+    def _deleted(
+        self, bound: BoundMapping, rows: Rows, row_ids: Sequence[str], first: int, checked: Checked
+    ) -> list[bool] | None:
+        """Which rows say that their record is gone; they are entered in ``checked``. None: no row does."""
+        deleted = bound.deletions(rows.rows)
+        if deleted is None or not any(deleted):
+            return None
+        places = [index for index, flag in enumerate(deleted) if flag]
+        keyed, _ = bound.keys([rows.rows[index] for index in places])
+        for index, record in zip(places, keyed, strict=True):
+            row_id = row_ids[index] or _digest(_raw(dict(zip(rows.columns, rows.rows[index], strict=False))))
+            checked.deletes.append((first + index, _key_or_none(record, self._manifest.key), row_id))
+        return deleted
 
     def _bind(self, columns: tuple[str, ...]) -> tuple[BoundMapping, tuple[int, ...]]:
         if self._bound is None or self._bound[0] != columns:
@@ -259,22 +291,6 @@ class RowCheck:
             places = tuple(columns.index(name) for name in self._manifest.source.row_id)
             self._bound = (columns, bound, places)
         return self._bound[1], self._bound[2]
-
-    def _deleted(self, rows: Rows) -> set[int]:
-        section = self._manifest.source
-        found: set[int] = set()
-        if section.operation is not None:
-            place = _place(rows.columns, section.operation.column, self._manifest.connector)
-            flags = section.operation.delete
-            found |= {i for i, row in enumerate(rows.rows) if row[place] in flags or str(row[place]).strip() in flags}
-        if section.tombstone is not None:
-            place = _place(rows.columns, section.tombstone.column, self._manifest.connector)
-            values = section.tombstone.values
-            for i, row in enumerate(rows.rows):
-                text = "" if row[place] is None else str(row[place]).strip()
-                if text and (values is None or text in values):
-                    found.add(i)
-        return found
 
     def _refusal(
         self,
@@ -299,6 +315,15 @@ class RowCheck:
                 }
             )
         key = None if record is None else _key_or_none(record, self._manifest.key)
+        if not reasons:
+            reasons.append(
+                {
+                    "pointer": f"/{self._manifest.key[0]}",
+                    "rule": "key.length",
+                    "zh": f"主键或主体代码超过 {IDENTITY_TEXT} 个字符",
+                    "en": f"the key or the entity's code has more than {IDENTITY_TEXT} characters",
+                }
+            )
         return Refusal(first + index, row_id or _digest(raw), key, rows.place(index), raw, reasons)
 
 
@@ -327,30 +352,42 @@ def _entries(manifest: Manifest) -> tuple[DatasetEntry, ConnectorEntry]:
     return dataset, connector
 
 
-def _place(columns: tuple[str, ...], name: str, where: str) -> int:
-    try:
-        return columns.index(name)
-    except ValueError:
-        raise SourceColumnsChanged(where, [name], list(columns)) from None
+def _row_ids(rows: Sequence[Sequence[Any]], places: tuple[int, ...]) -> list[str]:
+    """What identifies each row at the source, as one text; empty where it has nothing of the kind."""
+    if len(places) == 1:
+        place = places[0]
+        values = [row[place] for row in rows]
+        texts = [value if type(value) is str else "" if value is None else str(value) for value in values]
+    else:
+        parts = [["" if row[place] is None else row[place] for place in places] for row in rows]
+        texts = [key_text(values) if any(value != "" for value in values) else "" for values in parts]
+    return texts if _storable("".join(texts)) and max(map(len, texts)) <= IDENTITY_TEXT else [*map(_row_id, texts)]
 
 
-def _row_id(values: Sequence[Any]) -> str:
+def _row_id(text: str) -> str:
+    """A row's identity as the database can hold and index it: a digest stands for what it cannot."""
     return (
-        ""
-        if all(value is None or value == "" for value in values)
-        else key_text("" if value is None else value for value in values)
+        text if len(text) <= IDENTITY_TEXT and _storable(text) else _digest(text.encode("utf-8", "surrogatepass").hex())
     )
+
+
+def _storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _length(text: str | None) -> int:
+    return len(text) if text else 0
 
 
 def _key_or_none(record: Mapping[str, Any] | None, key: Sequence[str]) -> str | None:
     if record is None or any(name not in record for name in key):
         return None
-    try:
-        text = key_text(record[name] for name in key)
-        text.encode()
-    except UnicodeEncodeError:
-        return None
-    return None if "\0" in text else text
+    text = key_text(record[name] for name in key)
+    return text if len(text) <= IDENTITY_TEXT and _storable(text) else None
 
 
 def _raw(row: Mapping[str, Any]) -> dict[str, Any]:
