@@ -104,7 +104,7 @@ class Source(Protocol):
         """Open nothing yet.
 
         ``settings`` is the manifest's source section, valid per ``settings_schema``; ``columns`` are the source columns
-        (or dotted paths) that the mapping, the row id, the operation flag and the cursor read: no others need be fetched.
+        (or dotted paths) that the mapping, the row id, the operation flag and the cursor read: no others are needed.
         """
 
     def check(self) -> str:

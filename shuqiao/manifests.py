@@ -1,4 +1,4 @@
-"""The manifests of this hub: the reference departments' and those of the folders that the settings name."""
+"""The manifests of this hub: the demo departments' and those of the folders that the settings name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import connectors
 from connectors.errors import ManifestError
-from connectors.manifest import Manifest, load, load_all, manifest_files
+from connectors.manifest import DEPARTMENTS, Manifest, load, load_all, manifest_files
 from shuqiao import settings
+from shuqiao.settings import Settings
 
-REFERENCE = Path(connectors.__file__).parent / "departments"
 _NAME = re.compile(r"^connector:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
-def folders() -> tuple[Path, ...]:
-    """Where manifests are looked for, in this order."""
-    return (REFERENCE, *settings.read().manifests)
+def folders(given: Settings | None = None) -> tuple[Path, ...]:
+    """Where manifests are looked for, in this order; by default as this process's environment says."""
+    given = given or settings.read()
+    return (*([DEPARTMENTS] if given.demo_connectors else []), *given.manifests)
 
 
 def everything() -> tuple[Sequence[Manifest], Sequence[ManifestError]]:

@@ -44,6 +44,8 @@ class Settings:
     """How many enterprises the demo city has."""
     manifests: tuple[Path, ...] = ()
     """Further folders with manifests (``SHUQIAO_MANIFESTS``, separated like PATH), beside the demo departments' own."""
+    demo_connectors: bool = True
+    """Whether the demo departments' connectors are among them: ``no`` in a city of one's own."""
     timezone: str = "Asia/Shanghai"
     """Of schedules and of what people are shown; times are stored in UTC."""
 
@@ -59,7 +61,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             continue
         try:
             values[name] = parse(text)
-        except (ValueError, ZoneInfoNotFoundError):
+        except (KeyError, ValueError, ZoneInfoNotFoundError):
             got = "that" if name == "database_url" else repr(text)
             problems.append(f"{variable(name)} cannot be {got}; expected {expected}")
     values.setdefault("run_dir", (ROOT if in_checkout() else Path.cwd()) / ".run")
@@ -134,6 +136,10 @@ def _folders(text: str) -> tuple[Path, ...]:
     return folders
 
 
+def _yes_or_no(text: str) -> bool:
+    return {"yes": True, "no": False}[text.lower()]
+
+
 def _timezone(text: str) -> str:
     return ZoneInfo(text).key
 
@@ -144,5 +150,6 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     **{name: (_port, "a port number, 1 to 65535") for name in Settings.__dataclass_fields__ if name.endswith("_port")},
     "scale": (_count, "a whole number of enterprises, at least 1"),
     "manifests": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
+    "demo_connectors": (_yes_or_no, "yes or no"),
     "timezone": (_timezone, "a time zone such as Asia/Shanghai"),
 }

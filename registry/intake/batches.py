@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from registry.domain.batches import BatchReport, Counts, HeldReason, Mode, State
 from registry.intake.errors import BatchNotOpen, IntakeError
+from registry.intake.staging import drop_staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,7 @@ def discard(connection: psycopg.Connection, batch_id: int) -> None:
         connection.execute(
             "UPDATE registry.batch SET state = 'discarded', ended_at = clock_timestamp() WHERE id = %s", (batch_id,)
         )
+        drop_staging(connection, batch_id)
 
 
 def _report(row: Mapping[str, Any]) -> BatchReport:

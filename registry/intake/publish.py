@@ -18,7 +18,7 @@ from registry.domain.batches import COLUMNS_CHANGED, BatchReport, Counts, HeldRe
 from registry.intake import batches, merge, quarantine
 from registry.intake.errors import BatchNotOpen, IntakeError, StagingMissing
 from registry.intake.merge import Merge, StagedTable
-from registry.intake.staging import table_name
+from registry.intake.staging import drop_staging, table_name
 
 
 class _Held(Exception):  # noqa: N818
@@ -245,15 +245,3 @@ def _end(
     )
     if state is not State.HELD:
         drop_staging(connection, batch_id)
-
-
-def drop_staging(connection: psycopg.Connection, batch_id: int) -> None:
-    """Take away what a batch staged."""
-    rows = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
-        " AND relname LIKE %s",
-        (f"b{batch_id}\\_p%",),
-    ).fetchall()
-    for (name,) in rows:
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("staging", name)))
-    connection.execute("DELETE FROM registry.staged_refusal WHERE batch_id = %s", (batch_id,))

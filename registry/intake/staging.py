@@ -44,6 +44,18 @@ def table_name(batch_id: int, part: int, attempt: int) -> sql.Identifier:
     return sql.Identifier("staging", f"b{batch_id}_p{part}_a{attempt}")
 
 
+def drop_staging(connection: psycopg.Connection, batch_id: int) -> None:
+    """Take away what a batch staged."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
+        " AND relname LIKE %s",
+        (f"b{batch_id}\\_p%",),
+    ).fetchall()
+    for (name,) in rows:
+        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("staging", name)))
+    connection.execute("DELETE FROM registry.staged_refusal WHERE batch_id = %s", (batch_id,))
+
+
 class Staging:
     """One attempt to stage one part of a batch. Use: add/delete/refuse as rows come, then :meth:`finish`."""
 

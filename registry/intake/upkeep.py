@@ -12,7 +12,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from registry.intake.publish import drop_staging
+from registry.intake.staging import drop_staging
 
 OPEN_BATCH_DAYS = 7
 """A batch that nobody published in so long is given up; its connector has read on since."""

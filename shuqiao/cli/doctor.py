@@ -15,8 +15,9 @@ import psutil
 import typer
 from rich.console import Console
 
-from connectors.manifest import DEPARTMENTS, load_all
+from connectors.manifest import load_all
 from shuqiao import settings as hub
+from shuqiao.manifests import folders
 from shuqiao.settings import Settings
 from shuqiao.stack import ports
 from shuqiao.stack.secrets import FILE, OWNER_ONLY
@@ -103,7 +104,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _manifests(settings: Settings) -> Iterator[Finding]:
-    manifests, errors = load_all([DEPARTMENTS, *settings.manifests])
+    manifests, errors = load_all(folders(settings))
     yield Finding(
         "清单 manifests", not errors, f"{len(manifests)} good, {len(errors)} wrong", "correct what is named below"
     )

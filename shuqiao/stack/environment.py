@@ -11,7 +11,7 @@ from shuqiao.stack.secrets import write_private
 
 FILE = "environment.json"
 _OURS = ("AIRFLOW_", "AIRFLOW__", "SHUQIAO_", "PG")
-_KEPT = ("SHUQIAO_DEMO_",)  # how the demo departments behave may be set from outside
+_KEPT = ("SHUQIAO_DEMO_", "AIRFLOW_CONN_")  # how the demo behaves, and connections of the user's own
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:

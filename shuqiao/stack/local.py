@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from rich.console import Console
 
-from connectors.manifest import DEPARTMENTS, load_all
+from connectors.manifest import load_all
 from registry.domain.batches import BatchReport
 from registry.intake import batches
 from registry.storage.database import connect
@@ -25,6 +25,7 @@ from shuqiao import settings as hub
 from shuqiao.dag_names import DAG_PREFIX, TAG
 from shuqiao.demo import departments, life
 from shuqiao.demo.rosters import City
+from shuqiao.manifests import folders
 from shuqiao.settings import Settings
 from shuqiao.stack import airflow, environment, ports, postgres, reader
 from shuqiao.stack import secrets as stack_secrets
@@ -203,7 +204,7 @@ class _Stack:
 
     def _first_cycle(self) -> tuple[dict[str, BatchReport | None], bool]:
         """Run every connector once; what each brought, and whether every one published."""
-        manifests, errors = load_all([DEPARTMENTS, *self.settings.manifests])
+        manifests, errors = load_all(folders(self.settings))
         for error in errors:
             self.show.line(str(error), "red")
         connectors = sorted(manifest.connector for manifest in manifests)

@@ -37,7 +37,7 @@ def assert_known(command: list[str]) -> None:
     elif Path(program).name == "shuqiao":
         assert arguments[0] in COMMANDS
     elif arguments[:1] == ["-m"]:
-        assert import_module(f"{arguments[1]}.__main__") is not None
+        import_module(f"{arguments[1]}.__main__")
     else:
         raise AssertionError(f"what is {command}?")
 

@@ -356,6 +356,7 @@ def test_discarded_batches_take_nothing_more(feeder: Feeder) -> None:
     feeder.stage(batch_id, [good("a")])
     with connect(feeder.url) as connection:
         batches.discard(connection, batch_id)
+    assert feeder.query("SELECT count(*) FROM pg_class WHERE relnamespace = 'staging'::regnamespace") == [(0,)]
     with pytest.raises(BatchNotOpen):
         feeder.publish(batch_id)
     with pytest.raises(BatchNotOpen):
