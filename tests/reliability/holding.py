@@ -79,7 +79,7 @@ class Held:
     ) -> None:
         self._connection.close()
 
-    def wait(self, alive: Callable[[], bool]) -> None:
+    def wait(self, alive: Callable[[], bool], seconds: float = 60) -> None:
         """Until somebody stands at the place."""
         until(
             lambda: bool(
@@ -88,6 +88,7 @@ class Held:
                 ).rowcount
             ),
             alive,
+            seconds,
         )
 
     def release(self) -> None:
