@@ -292,8 +292,15 @@ def pull(job: tuple[str, int, int]) -> tuple[float, float]:
     url, batch_id, number = job
     before = time.process_time()
     ingest.pull(url, load(MANIFEST), batch_id, number)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)
-    return peak, time.process_time() - before
+    return peak_rss_mb(), time.process_time() - before
+
+
+def peak_rss_mb() -> float:
+    """This process's own peak. On Linux from VmHWM: ru_maxrss also counts what the parent had when it forked."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
 
 
 def sql_load(server: EmbeddedPostgres, number: int) -> float:

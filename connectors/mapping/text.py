@@ -92,13 +92,13 @@ def company_name(text: str) -> str:
         return text.replace("(", "（").replace(")", "）")
     text = text.translate(_NAME_LETTERS).strip()
     if not _HAN.search(text):
-        return _SPACE.sub(" ", text.translate({0xFF08: "(", 0xFF09: ")"}))
-    return _SPACE.sub(" ", _SPACE_AT_HAN.sub("", text.translate(_FULL_BRACKETS)))
+        return clean(_SPACE.sub(" ", text.translate({0xFF08: "(", 0xFF09: ")"})))
+    return clean(_SPACE.sub(" ", _SPACE_AT_HAN.sub("", text.translate(_FULL_BRACKETS))))
 
 
 def code(text: str) -> str:
     """An identifier: half-width, without any space or invisible character."""
-    return _SPACE.sub("", text.translate(_CODE_LETTERS)) if UNUSUAL_IN_CODES.search(text) else text
+    return clean(_SPACE.sub("", text.translate(_CODE_LETTERS))) if UNUSUAL_IN_CODES.search(text) else text
 
 
 def half_width(text: str) -> str:
@@ -108,9 +108,9 @@ def half_width(text: str) -> str:
 
 def upper(text: str) -> str:
     """Half-width capitals."""
-    return half_width(text).strip().upper()
+    return clean(half_width(text).upper())
 
 
 def lower(text: str) -> str:
     """Half-width small letters."""
-    return half_width(text).strip().lower()
+    return clean(half_width(text).lower())

@@ -90,7 +90,7 @@ class Desk:
 
     def shuqiao(self, *words: str) -> Answer:
         """A command in this process."""
-        result = CliRunner().invoke(application(), list(words), env=self.environ)
+        result = CliRunner().invoke(application(), list(words), env={**self.environ, "COLUMNS": None})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from connectors.manifest import DEPARTMENTS, load_all
 from shuqiao.demo import life
 from shuqiao.demo.generator import Enterprise, Event, enterprise, event, market_roster
 from shuqiao.demo.rosters import CONNECTORS, City, roster
@@ -50,6 +51,17 @@ def test_an_enterprise_keeps_its_code_for_life() -> None:
     for number in range(0, CITY.scale, 7):
         first, last = life_of(number, 0), life_of(number, 30)
         assert (first.uscc, first.main_id) == (last.uscc, last.main_id)
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_a_record_keeps_its_key_for_life(connector: str) -> None:
+    manifest = next(each for each in load_all([DEPARTMENTS])[0] if each.connector == connector)
+    rules = [manifest.mapping[name] for name in manifest.key]
+    columns = [rule if isinstance(rule, str) else rule["from"] for rule in rules]
+    for day in range(1, 13):
+        for number, before, after in written_on(CITY, connector, day):
+            if before.state == after.state == "good":
+                assert [before.rows[-1][each] for each in columns] == [after.rows[-1][each] for each in columns], number
 
 
 def life_of(number: int, day: int) -> Enterprise:

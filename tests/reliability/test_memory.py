@@ -19,7 +19,7 @@ LIMIT_MB = 200
 SLACK_MB = 12
 
 PULL = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from connectors.manifest import load
 from shuqiao import ingest
@@ -27,7 +27,9 @@ from shuqiao import ingest
 url, manifest = sys.argv[1], load(Path(sys.argv[2]))
 planned = ingest.plan(url, manifest)
 pulled = [ingest.pull(url, manifest, planned.batch_id, number) for number, _ in planned.parts]
-print(json.dumps([sum(part.pulled for part in pulled), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+status = Path("/proc/self/status").read_text()  # (ru_maxrss would count what the parent had when it forked)
+peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+print(json.dumps([sum(part.pulled for part in pulled), peak / 1024]))
 """
 
 VIEW = """

@@ -91,10 +91,12 @@ def permits(city: City, number: int, day: int) -> Written:
     found = enterprise(city, number)
     draws = draws_for(city, connector, number)
     title, category, authority, content = draws.pick(words.PERMITS)
-    decided = _issued(draws.below(3 * 365), life, day)
+    days_ago = draws.below(3 * 365)
+    decided = _issued(days_ago, life, day)
+    first_decided = _issued(days_ago, life, 0)
     row: Row = {
         "业务主键": f"XK{number:010d}",
-        "行政许可决定文书号": f"桥许〔{decided.year}〕{number:07d}号",
+        "行政许可决定文书号": f"桥许〔{first_decided.year}〕{number:07d}号",  # a renewal changes the same record
         "许可证书名称": title,
         "许可编号": f"QZ{number:09d}",
         "许可类别": category,

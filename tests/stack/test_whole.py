@@ -1,0 +1,216 @@
+"""The whole stack, started as a person starts it: two cycles with a day of life between them, and nothing left over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from shuqiao import settings as hub
+from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX
+from shuqiao.demo import life
+from shuqiao.demo.rosters import CONNECTORS, City
+from shuqiao.settings import Settings
+from shuqiao.stack import airflow, postgres, reader
+from shuqiao.stack import secrets as stack_secrets
+from shuqiao.stack.environment import FILE as ENVIRONMENT
+from shuqiao.stack.local import REGISTRY_DATABASE
+from shuqiao.stack.secrets import FILE as SECRETS
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
+
+SHUQIAO = Path(sys.executable).with_name("shuqiao")
+SCALE = 200
+CITY = City(scale=SCALE)
+COUNTED = ("pulled", "accepted", "refused", "new", "changed", "unchanged", "deleted")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A run folder and ports of the test's own."""
+
+    settings: Settings
+    environ: dict[str, str]
+
+    def shuqiao(self, *arguments: str) -> str:
+        """What a command said; it must have ended well."""
+        done = subprocess.run(
+            [SHUQIAO, *arguments], env=self.environ, capture_output=True, text=True, check=False, timeout=420
+        )
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+        return done.stdout
+
+    def left(self) -> list[str]:
+        """Processes that name the run folder, stand in it, or hold one of its files: each part's log is one."""
+        return [str(process) for process in psutil.process_iter() if str(self.settings.run_dir) in _marks(process)]
+
+    @contextmanager
+    def databases(self) -> Iterator[dict[str, psycopg.Connection]]:
+        """The stopped stack's databases."""
+        secrets = stack_secrets.load(self.settings.run_dir)
+        server = postgres.initialise(self.settings.run_dir / "postgres", self.settings.postgres_port, secrets.postgres)
+        process = postgres.start(server, self.settings.run_dir / "logs" / "postgres.log")
+        try:
+            with (
+                psycopg.connect(server.conninfo(REGISTRY_DATABASE)) as registry,
+                psycopg.connect(server.conninfo(airflow.DATABASE)) as metadata,
+            ):
+                yield {"registry": registry, "airflow": metadata}
+        finally:
+            postgres.stop(process)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    names = [name for name in Settings.__dataclass_fields__ if name.endswith("_port")]
+    given = {"SHUQIAO_RUN_DIR": str(tmp_path / "run"), "SHUQIAO_SCALE": str(SCALE)}
+    given |= {hub.variable(name): str(port) for name, port in zip(names, _free_ports(len(names)), strict=True)}
+    return Stack(hub.read(given), {**os.environ, **given})
+
+
+def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
+    table = _table(stack.shuqiao("run", "--once"))
+
+    assert set(table) == set(CONNECTORS)
+    for connector, counts in table.items():
+        expected = life.expected(CITY, connector)
+        assert counts["refused"] == sum(expected.refused.values()), connector
+        assert counts["new"] == expected.good, connector
+    assert stack.left() == []
+    _secrets_are_kept(stack)
+
+    with stack.databases() as databases:
+        _runs_have_notes(databases["airflow"], cycles=1)
+        _sources_have_pools(databases["airflow"])
+        seen = _last_batch(databases["registry"])
+        assert stack.left() != [], "a server that runs is not seen"
+        said = {each["connector"]: each for each in json.loads(stack.shuqiao("demo", "change", "--json"))}
+    assert stack.left() == []
+
+    assert set(_table(stack.shuqiao("run", "--once"))) == set(CONNECTORS)
+
+    assert stack.left() == []
+    with stack.databases() as databases:
+        _runs_have_notes(databases["airflow"], cycles=2)
+        brought = _brought(databases["registry"], after=seen)
+        refused = _open_refusals(databases["registry"])
+    for connector in CONNECTORS:
+        day = life.happened(CITY, connector, 1)
+        assert (said[connector]["new"], said[connector]["changed"]) == (day.new, day.changed)
+        assert brought[connector] == (day.new + day.corrected, day.changed, day.deleted), connector
+        assert refused.get(connector, 0) == sum(life.expected(CITY, connector, 1).refused.values()), connector
+    _secrets_are_kept(stack)
+
+
+def _table(output: str) -> dict[str, dict[str, int]]:
+    """The summary: counts by connector. Every connector has published."""
+    rows = {}
+    for line in output.splitlines():
+        name, *cells = re.split(r"\s*[│┃|]\s*", line.strip("│┃| \t"))
+        if "." in name and len(cells) == len(COUNTED) + 2:
+            assert cells[-1] == "published", line
+            rows[name] = {
+                title: int(cell.replace(",", "")) for title, cell in zip(COUNTED, cells[: len(COUNTED)], strict=True)
+            }
+    assert rows, output
+    return rows
+
+
+def _runs_have_notes(metadata: psycopg.Connection, cycles: int) -> None:
+    found = metadata.execute(
+        "SELECT dag_id, count(*), bool_and(coalesce(content, '') <> '') FROM dag_run"
+        " LEFT JOIN dag_run_note ON dag_run_id = id WHERE starts_with(dag_id, %s) AND state = 'success' GROUP BY 1",
+        [DAG_PREFIX],
+    ).fetchall()
+    assert {row[0] for row in found} == {DAG_PREFIX + connector for connector in CONNECTORS}
+    assert [row for row in found if row[1] < cycles or not row[2]] == []
+
+
+def _sources_have_pools(metadata: psycopg.Connection) -> None:
+    wanted = metadata.execute(
+        "SELECT DISTINCT pool FROM task_instance WHERE starts_with(pool, %s)", [POOL_PREFIX]
+    ).fetchall()
+    there = metadata.execute("SELECT pool, slots FROM slot_pool WHERE starts_with(pool, %s)", [POOL_PREFIX]).fetchall()
+    assert len(wanted) >= 4
+    assert {row[0] for row in there} == {row[0] for row in wanted}
+    assert all(row[1] > 0 for row in there)
+
+
+def _last_batch(registry: psycopg.Connection) -> int:
+    return int((registry.execute("SELECT max(id) FROM registry.batch").fetchone() or [0])[0])
+
+
+def _brought(registry: psycopg.Connection, after: int) -> dict[str, tuple[int, ...]]:
+    """New, changed and deleted of every later batch (a schedule may have come due beside ours)."""
+    found = registry.execute(
+        "SELECT c.name, sum(new)::int, sum(changed)::int, sum(deleted)::int FROM registry.batch b"
+        " JOIN registry.connector c ON c.id = connector_id WHERE b.id > %s GROUP BY 1",
+        [after],
+    ).fetchall()
+    return {row[0]: row[1:] for row in found}
+
+
+def _open_refusals(registry: psycopg.Connection) -> dict[str, int]:
+    found = registry.execute(
+        "SELECT c.name, count(*) FROM registry.refusal r JOIN registry.connector c ON c.id = r.connector_id"
+        " WHERE closed_at IS NULL GROUP BY 1"
+    ).fetchall()
+    return {name: count for name, count in found}  # noqa: C416  (rows are tuples of unknown length to the checker)
+
+
+def _secrets_are_kept(stack: Stack) -> None:
+    """Only files for their owner alone hold a secret, and no log does."""
+    where = stack.settings.run_dir
+    secrets: dict[str, Any] = json.loads((where / SECRETS).read_text("utf-8"))
+    secrets["reader"] = json.loads((where / reader.FILE).read_text("utf-8"))["secret"]
+    private = {
+        where / SECRETS,
+        where / reader.FILE,
+        where / ENVIRONMENT,
+        airflow.home(stack.settings) / "passwords.json",
+    }
+    wanted = {name: text.rstrip("=").encode() for name, text in secrets.items()}
+    holding = set()
+    for path in where.rglob("*"):
+        if path.is_file() and where / "postgres" not in path.parents:
+            content = path.read_bytes()
+            found = [name for name, text in wanted.items() if text in content]
+            assert not (found and path.suffix == ".log"), f"{path} tells {found}"
+            if found:
+                holding.add(path)
+    assert holding == private
+    assert {path: stat.S_IMODE(path.stat().st_mode) for path in private} == dict.fromkeys(private, 0o600)
+    assert [path for path in where.rglob("*.pem") if stat.S_IMODE(path.stat().st_mode) != 0o600] == []
+    assert stat.S_IMODE((where / "postgres").stat().st_mode) == 0o700
+
+
+def _marks(process: psutil.Process) -> str:
+    """What ties a process to a folder."""
+    marks: list[str] = []
+    with contextlib.suppress(psutil.Error):
+        marks += [*process.cmdline(), process.cwd()]
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                marks += [str(descriptor.readlink())]
+    return "\n".join(marks)
+
+
+def _free_ports(count: int) -> list[int]:
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(postgres.free_port())
+    return list(ports)
