@@ -8,12 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 from registry.storage.migrate import migrate
 from shuqiao.stack import postgres as embedded
 from shuqiao.stack.postgres import EmbeddedPostgres
+
+hypothesis.settings.register_profile("fuzz", max_examples=2000, deadline=None)
+"""For ``make fuzz``."""
 
 _numbers = itertools.count()
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import catalogue
 from schemas.errors import SchemaError
 from schemas.validation import Validator, Violation, validator
+from tests.schemas import records
 from tests.schemas.records import LEGAL_ENTITY, json_values
 
 PARTY = {
@@ -189,6 +190,23 @@ def test_a_record_is_valid_exactly_if_there_is_no_violation_and_then_it_can_be_w
         assert schema.is_valid(record) == (schema.violations(record) == [])
         if schema.is_valid(record):
             orjson.dumps(record)
+
+
+@pytest.mark.parametrize("reference", ["legal_entity@1", "administrative_penalty@1"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_a_record_is_encoded_exactly_if_it_is_valid_and_equal_records_alike(
+    reference: str, data: st.DataObject
+) -> None:
+    schema = catalogue.schema(reference)
+    record = data.draw(st.one_of(records.valid_objects(schema), records.spoilt_objects(schema)))
+    text = validator(reference).encode(record)
+
+    assert (text is not None) == validator(reference).is_valid(record)
+    if text is not None:
+        backwards = dict(reversed(list(record.items())))
+        assert json.loads(text) == record
+        assert text == validator(reference).encode(backwards)
 
 
 def test_text_that_only_looks_like_an_escape_is_no_flaw() -> None:
