@@ -13,6 +13,7 @@ from schemas.errors import SchemaError
 from shuqiao import ingest
 from shuqiao.cli import failures
 from shuqiao.cli.exit_codes import ExitCode
+from shuqiao.row_check import RowCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def _first_rows(manifest: Manifest, source: Source) -> Step:
     """Read some and map them: only that shows that the columns are those that the mapping reads."""
     for partition in source.partitions(None):
         for rows in source.read(partition, None):
-            checked = ingest.RowCheck(manifest).check(rows)
+            checked = RowCheck(manifest).check(rows)
             read = len(rows.rows) + len(rows.refused)
             if not read:
                 continue

@@ -13,7 +13,8 @@ from connectors.manifest import Manifest
 from connectors.source import Rows, Source
 from shuqiao.cli.personal import masked_raw, masked_record, public_columns
 from shuqiao.cli.progress import telling
-from shuqiao.ingest import RowCheck, open_source
+from shuqiao.ingest import open_source
+from shuqiao.row_check import RowCheck
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from connectors.manifest import Manifest, load
 from connectors.source import RefusedRow, Rows
 from registry.intake.staging import Staging
 from registry.storage.database import connect
-from shuqiao.ingest import IDENTITY_TEXT, RAW_TEXT, Checked, RowCheck
+from shuqiao.row_check import IDENTITY_TEXT, RAW_TEXT, Checked, RowCheck
 from tests.registry.feeding import Feeder
 
 MANIFEST = """

@@ -195,9 +195,7 @@ def test_a_record_is_valid_exactly_if_there_is_no_violation_and_then_it_can_be_w
 @pytest.mark.parametrize("reference", ["legal_entity@1", "administrative_penalty@1"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_a_record_is_encoded_exactly_if_it_is_valid_and_equal_records_alike(
-    reference: str, data: st.DataObject
-) -> None:
+def test_a_record_is_encoded_exactly_if_valid_and_equal_records_alike(reference: str, data: st.DataObject) -> None:
     schema = catalogue.schema(reference)
     record = data.draw(st.one_of(records.valid_objects(schema), records.spoilt_objects(schema)))
     text = validator(reference).encode(record)
