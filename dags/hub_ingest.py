@@ -28,7 +28,7 @@ PARAMS = {
         description="从头读取数据源 / read the source from the start",
     ),
     "dry_run": Param(
-        default=False, type="boolean", title="试运行 / dry run", description="只计数,不写入 / count, write nothing"
+        default=False, type="boolean", title="试运行 / dry run", description="只计数，不写入 / count, write nothing"
     ),
     "approve_batch": Param(
         None,

@@ -15,7 +15,7 @@ with DAG(
     dag_id="upkeep.nightly",
     dag_display_name="夜间维护 nightly upkeep",
     description="保留期、分区、一致性检查 / retention, partitions, integrity",
-    doc_md="清理过期数据并核对登记库自身是否一致;发现矛盾时任务失败并逐条列出。\n\n"
+    doc_md="清理过期数据并核对登记库自身是否一致；发现矛盾时任务失败并逐条列出。\n\n"
     "Drops what has outlived its term and checks that the registry does not contradict itself; "
     "when it does, the task fails and names each fault.",
     schedule=CronTriggerTimetable("30 2 * * *", timezone=ZONE),
@@ -45,7 +45,7 @@ with DAG(
     dag_id="upkeep.freshness",
     dag_display_name="时效检查 freshness",
     description="哪些连接器超过承诺的时效 / which connectors are later than promised",
-    doc_md="逾期的连接器使任务失败,并列出部门与最近读取时间。\n\n"
+    doc_md="逾期的连接器使任务失败，并列出部门与最近读取时间。\n\n"
     "Connectors later than their manifest promises fail the task, with department and time of the last read.",
     schedule=CronTriggerTimetable("*/10 * * * *", timezone=ZONE),
     catchup=False,

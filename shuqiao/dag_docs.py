@@ -32,7 +32,7 @@ shrink ≤ {limits.max_shrink if limits.max_shrink is not None else "default"} |
 **读取 pull** 逐部分读取、映射、校验、暂存 · reads, maps, validates and stages each part.
 **发布 publish** 一个事务内合并、记史、变更、游标 · merges, with history, feed and cursor, in one transaction.
 
-任务失败时先看日志最后一行。被拦下的批次什么也没有发布:看清原因后,可带参数 `approve_batch` 触发。
+任务失败时先看日志最后一行。被拦下的批次什么也没有发布：看清原因后，可带参数 `approve_batch` 触发。
 When a task fails, read the last line of its log. A held batch has published nothing: once the reason is understood,
 trigger with `approve_batch`. Refused records: `shuqiao quarantine list --connector {manifest.connector}`.
 """

@@ -71,7 +71,7 @@ def publish(connector: str, params: dict[str, Any], run_id: str) -> dict[str, An
     sentence = notes.sentence(report)
     if report.state is State.HELD:
         raise AirflowFailException(
-            f"{sentence}\n要照原样发布,请用参数 approve_batch={batch_id} 触发本 DAG"
+            f"{sentence}\n要照原样发布，请用参数 approve_batch={batch_id} 触发本 DAG"
             f" / to publish it as it is, trigger this DAG with approve_batch={batch_id}"
         )
     log.info("%s", sentence)

@@ -6,14 +6,14 @@ from registry.domain.batches import BatchReport, State
 
 _ENDINGS = {
     State.PULLING: ("正在读取", "is being pulled"),
-    State.HELD: ("未发布,等待人工决定", "is held for a person"),
+    State.HELD: ("未发布，等待人工决定", "is held for a person"),
     State.PUBLISHED: ("已发布", "is published"),
     State.SUPERSEDED: (
-        "已被同一起点的后一批次取代,数据没有遗漏",
+        "已被同一起点的后一批次取代，数据没有遗漏",
         "was overtaken by a batch from the same cursor; nothing is lost",
     ),
     State.DISCARDED: ("已放弃", "was discarded"),
-    State.DRY_RUN: ("为试运行,未写入登记库", "was a dry run; nothing was written"),
+    State.DRY_RUN: ("为试运行，未写入登记库", "was a dry run; nothing was written"),
 }
 
 
@@ -22,14 +22,14 @@ def sentence(report: BatchReport) -> str:
     zh, en = _ENDINGS[report.state]
     counts = report.counts
     chinese = (
-        f"批次 {report.batch_id} {zh}:读取 {counts.pulled},通过 {counts.accepted},退回 {counts.refused},"
-        f"新增 {counts.new},变更 {counts.changed},未变 {counts.unchanged},删除 {counts.deleted}"
+        f"批次 {report.batch_id} {zh}：读取 {counts.pulled}，通过 {counts.accepted}，退回 {counts.refused}，"
+        f"新增 {counts.new}，变更 {counts.changed}，未变 {counts.unchanged}，删除 {counts.deleted}"
     )
     english = (
         f"batch {report.batch_id} {en}: {counts.pulled} pulled, {counts.accepted} accepted, {counts.refused} refused, "
         f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, {counts.deleted} deleted"
     )
     if report.held_reasons:
-        chinese += "。原因:" + ";".join(reason.zh for reason in report.held_reasons)
+        chinese += "。原因：" + "；".join(reason.zh for reason in report.held_reasons)
         english += ". Why: " + "; ".join(reason.en for reason in report.held_reasons)
     return f"{chinese} / {english}"

@@ -117,7 +117,7 @@ def held_reasons(
         reasons.append(
             HeldReason(
                 COLUMNS_CHANGED,
-                f"数据源缺少映射所需的列:{names};请修改清单后重新运行",
+                f"数据源缺少映射所需的列：{names}；请修改清单后重新运行",
                 f"the source lacks columns that the mapping reads: {names}; correct the manifest and run again",
             )
         )
@@ -126,7 +126,7 @@ def held_reasons(
         reasons.append(
             HeldReason(
                 "too_many_refused",
-                f"读取 {counts.pulled} 条,退回 {counts.refused} 条({share:.1%}),超过上限 {limits.max_refused:.1%}",
+                f"读取 {counts.pulled} 条，退回 {counts.refused} 条（{share:.1%}），超过上限 {limits.max_refused:.1%}",
                 f"{counts.refused} of {counts.pulled} refused ({share:.1%}), the limit is {limits.max_refused:.1%}",
             )
         )
@@ -137,7 +137,7 @@ def held_reasons(
         reasons.append(
             HeldReason(
                 "volume_collapsed",
-                f"将从现有 {records_before} 条中减少 {lost} 条({share:.1%}),超过上限 {limits.max_shrink:.1%}",
+                f"将从现有 {records_before} 条中减少 {lost} 条（{share:.1%}），超过上限 {limits.max_shrink:.1%}",
                 f"{lost} of {records_before} records would go ({share:.1%}); the limit is {limits.max_shrink:.1%}",
             )
         )

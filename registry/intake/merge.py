@@ -167,7 +167,7 @@ def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
             INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)
             SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id, s.key, p.label, s.body,
                 jsonb_build_array(jsonb_build_object('pointer', '', 'rule', 'key.owned',
-                    'zh', '此主键的记录已由连接器 ' || c.name || ' 发布,一数一源', 'en',
+                    'zh', '此主键的记录已由连接器 ' || c.name || ' 发布，一数一源', 'en',
                     'a record of this key is published by connector ' || c.name || ': one record, one source'))
             FROM staged s JOIN refused USING (part, ordinal)
             JOIN registry.batch_part p ON p.batch_id = %(batch)s AND p.number = s.part

@@ -28,7 +28,7 @@ def refuse_contradictions(connection: psycopg.Connection, work: Merge) -> None:
         SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id || '#' || left(s.hash::text, 8), s.key,
             p.label, s.body,
             '[{"pointer": "", "rule": "key.contradiction",
-               "zh": "同一主键在同一批数据中出现多次且内容不同,无法判断哪一条有效",
+               "zh": "同一主键在同一批数据中出现多次且内容不同，无法判断哪一条有效",
                "en": "the same key stands more than once with different content; which one holds?"}]'::jsonb
         FROM aside a JOIN staged s USING (part, ordinal)
         JOIN registry.batch_part p ON p.batch_id = %(batch)s AND p.number = s.part

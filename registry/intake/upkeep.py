@@ -106,7 +106,7 @@ def faults(connection: psycopg.Connection) -> list[Fault]:
         found.append(
             Fault(
                 dataset,
-                f"连接器 {connector} 记有 {noted} 条记录,实有 {there} 条",
+                f"连接器 {connector} 记有 {noted} 条记录，实有 {there} 条",
                 f"connector {connector} is noted with {noted} records, there are {there}",
             )
         )
@@ -132,7 +132,7 @@ def faults(connection: psycopg.Connection) -> list[Fault]:
             found.append(
                 Fault(
                     dataset,
-                    f"抽查发现 {len(altered)} 条记录的内容与摘要不符:{shown}",
+                    f"抽查发现 {len(altered)} 条记录的内容与摘要不符：{shown}",
                     f"{len(altered)} sampled record(s) do not match their digest: {shown}",
                 )
             )
