@@ -164,8 +164,12 @@ class Staging:
 
     def _send(self, lines: list[bytes]) -> None:
         lines.append(b"")
-        with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
-            copy.write(b"\n".join(lines))
+        try:
+            with self._connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+                copy.write(b"\n".join(lines))
+        except psycopg.errors.UndefinedTable:  # the batch ended meanwhile, and its staging went with it
+            _lock_open(self._connection, self._batch_id)
+            raise
 
 
 def _lock_open(connection: psycopg.Connection, batch_id: int) -> None:

@@ -72,6 +72,10 @@ def tidy(connection: psycopg.Connection) -> Tidied:
         for (batch_id,) in orphans:
             drop_staging(connection, batch_id)
         connection.execute(
+            "DELETE FROM registry.staged_refusal f USING registry.batch b"
+            " WHERE b.id = f.batch_id AND b.state NOT IN ('pulling', 'held')"
+        )
+        connection.execute(
             "SELECT registry.ensure_change_partition(now() + make_interval(months => ahead))"
             " FROM generate_series(0, %s) AS ahead",
             (MONTHS_AHEAD,),

@@ -325,6 +325,15 @@ def test_a_late_attempt_cannot_stage_into_a_published_batch(feeder: Feeder) -> N
     assert list(feeder.records()) == ["a"]
 
 
+def test_an_attempt_whose_batch_was_discarded_is_told_so_at_its_next_rows(feeder: Feeder) -> None:
+    batch_id = feeder.plan()
+    with connect(feeder.url) as late, connect(feeder.url) as other:
+        zombie = Staging(late, batch_id, 0)
+        batches.discard(other, batch_id)
+        with pytest.raises(BatchNotOpen):
+            stage_rows(zombie, [good("a")])
+
+
 def test_the_same_airflow_run_plans_one_batch(feeder: Feeder) -> None:
     assert feeder.plan(run_id="scheduled__1") == feeder.plan(run_id="scheduled__1")
     assert feeder.plan(run_id="scheduled__1") != feeder.plan(run_id="scheduled__2")
