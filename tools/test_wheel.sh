@@ -22,6 +22,7 @@ there=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("
 mkdir "$work/project"
 git ls-files -z | grep -zvE '^(connectors|registry|schemas|shuqiao|dags)/|^airflow\.cfg$' |
   xargs -0 cp --parents -t "$work/project"
+[ ! -d "$root/../shared" ] || ln -s "$(cd "$root/../shared" && pwd -P)" "$work/shared" # real records lie beside the project
 cd "$work/project"
 where=$("$work/venv/bin/python" -c 'import shuqiao; print(shuqiao.__file__)')
 case $where in
