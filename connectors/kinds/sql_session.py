@@ -20,6 +20,7 @@ def open_session(engine: sa.Engine, timeout: timedelta) -> Iterator[sa.Connectio
             session.execution_options(postgresql_readonly=True)
             session.execute(sa.text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
             session.execute(sa.text("SET LOCAL synchronize_seqscans = off"))  # a full read begins at the beginning
+            session.execute(sa.text("SET LOCAL cursor_tuple_fraction = 1"))  # every row is fetched, not the first few
         elif name in {"mysql", "mariadb"}:
             if getattr(session.dialect, "is_mariadb", False):
                 session.execute(sa.text(f"SET SESSION max_statement_time = {seconds}"))
