@@ -62,7 +62,8 @@ def pull(postgres: EmbeddedPostgres, database: str, registry_url: str, rows: int
 
 
 @pytest.mark.parametrize(
-    ("small", "large"), [(50_000, 200_000), pytest.param(100_000, 1_600_000, marks=pytest.mark.long)]
+    ("small", "large"),
+    [(50_000, 200_000), pytest.param(1_000_000, 10_000_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
 )
 def test_memory_stays_flat(
     postgres: EmbeddedPostgres, database: str, registry_url: str, tmp_path: Path, small: int, large: int
