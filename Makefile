@@ -26,7 +26,7 @@ check: ## format, lint, types, import rules, the suite, and the suite against th
 	tools/test_wheel.sh $(PYTEST)
 
 lock: ## constraints.txt anew from pyproject.toml: exact versions and hashes of everything; UPGRADE=1: the newest versions
-	@tools/install.sh run lock
+	@tools/install.sh lock
 	$(bin)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	  --all-extras --group install --group lock --group test --group check \
 	  --no-emit-index-url --no-emit-find-links --annotation-style line --custom-compile-command "make lock" \
