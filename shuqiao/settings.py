@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -48,6 +49,11 @@ class Settings:
     """Whether the demo departments' connectors are among them: ``no`` in a city of one's own."""
     timezone: str = "Asia/Shanghai"
     """Of schedules and of what people are shown; times are stored in UTC."""
+    public_url: str = ""
+    """Where the registry API is reached from outside. It is part of everything that is signed, so set it before the
+    first licence is issued. Empty: the local API's address."""
+    licence_types: tuple[Path, ...] = ()
+    """Further folders with licence types (``SHUQIAO_LICENCE_TYPES``, separated like PATH), beside the hub's own."""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -98,6 +104,11 @@ def ports(settings: Settings) -> dict[str, int]:
     return {name: getattr(settings, name) for name in names}
 
 
+def public_url(settings: Settings) -> str:
+    """The base of every address that is signed or printed, without a slash at its end."""
+    return settings.public_url or f"http://127.0.0.1:{settings.api_port}"
+
+
 def _shared_ports(settings: Settings) -> list[str]:
     by_port: dict[int, list[str]] = {}
     for name, port in ports(settings).items():
@@ -140,6 +151,15 @@ def _yes_or_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
+def _public_url(text: str) -> str:
+    address = urlsplit(text)
+    if address.scheme not in {"http", "https"} or not address.hostname or address.query or address.fragment:
+        raise ValueError
+    if address.scheme == "http" and address.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ValueError
+    return text.rstrip("/")
+
+
 def _timezone(text: str) -> str:
     return ZoneInfo(text).key
 
@@ -152,4 +172,6 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "manifests": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
     "demo_connectors": (_yes_or_no, "yes or no"),
     "timezone": (_timezone, "a time zone such as Asia/Shanghai"),
+    "public_url": (_public_url, "https://host[:port][/path]; http only for this machine itself"),
+    "licence_types": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
 }

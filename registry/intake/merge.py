@@ -1,8 +1,7 @@
 """The set-wise merge of staged rows into a dataset: SQL over whole batches, inside the publishing transaction.
 
 Words: *staged* is the view over a batch's staging tables; *aside* lists staged rows that do not take part (repeated,
-overtaken, or refused at this stage). The first load of a dataset builds its partition beside the table, indexes last,
-and attaches it: with ``wal_level=minimal`` PostgreSQL need not even log it.
+overtaken, or refused at this stage). Where the records lie: :mod:`registry.intake.partitions`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,9 @@ from psycopg import sql
 from psycopg.rows import scalar_row
 
 from registry.domain.batches import Mode
+from registry.intake import partitions
 
-_DATASET_LOCK = 0x5344  # first half of the advisory lock on a dataset's partition; the second is the dataset's id
 _SEQUENCE_LOCK = 0x5351
-RECORD_FILL = 85
-"""Percent of a page that a load fills: a changed record finds room beside its old version and touches no index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Merge:
     @property
     def records(self) -> sql.Identifier:
         """The dataset's partition of current records."""
-        return sql.Identifier("registry", f"record_{self.dataset_id}")
+        return partitions.of_records(self.dataset_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[St
     connection.execute(
         "CREATE TEMPORARY TABLE aside (part int, ordinal bigint, why text, PRIMARY KEY (part, ordinal)) ON COMMIT DROP"
     )
-    _make_partition_exist(connection, work)
+    partitions.make_exist(connection, work.dataset_id)
 
 
 def set_repeats_aside(connection: psycopg.Connection, work: Merge, *, ordered: bool) -> None:
@@ -211,57 +208,6 @@ def apply(connection: psycopg.Connection, work: Merge, tables: Sequence[StagedTa
     return _merge(connection, work, taking_part, deleted)
 
 
-def _make_partition_exist(connection: psycopg.Connection, work: Merge) -> None:
-    """One partition per dataset for records and for history, made in its first publishing transaction."""
-    if _attached(connection, work) is None:
-        connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_DATASET_LOCK, work.dataset_id))
-    if _attached(connection, work) is None:
-        for table, fill in (("record", RECORD_FILL), ("record_history", 100)):
-            connection.execute(
-                sql.SQL(
-                    "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS, CHECK (dataset_id = {})) WITH (fillfactor = {})"
-                ).format(
-                    sql.Identifier("registry", f"{table}_{work.dataset_id}"),
-                    sql.Identifier("registry", table),
-                    sql.Literal(work.dataset_id),
-                    sql.Literal(fill),
-                )
-            )
-
-
-def _attached(connection: psycopg.Connection, work: Merge) -> bool | None:
-    """Whether the dataset's partition is part of the table yet; None when there is none.
-
-    Asks pg_class itself: to_regclass() may answer from a cache that another session's commit has outdated.
-    """
-    row = connection.execute(
-        "SELECT relispartition FROM pg_class WHERE relnamespace = 'registry'::regnamespace AND relname = %s",
-        (f"record_{work.dataset_id}",),
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _attach(connection: psycopg.Connection, work: Merge) -> None:
-    """Index the freshly loaded partition (faster than row by row) and make it part of the tables."""
-    for table, indexes in (
-        ("record", ("PRIMARY KEY (dataset_id, key)", "(connector_id, row_id)", "(entity)")),
-        ("record_history", ("PRIMARY KEY (dataset_id, key, version)", "(entity)")),
-    ):
-        partition = sql.Identifier("registry", f"{table}_{work.dataset_id}")
-        for index in indexes:
-            if index.startswith("PRIMARY"):
-                connection.execute(sql.SQL("ALTER TABLE {} ADD {}").format(partition, sql.SQL(index)))
-            else:
-                connection.execute(sql.SQL("CREATE INDEX ON {} {}").format(partition, sql.SQL(index)))
-        connection.execute(
-            sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
-                sql.Identifier("registry", table), partition, sql.Literal(work.dataset_id)
-            )
-        )
-        check = sql.Identifier(f"{table}_{work.dataset_id}_dataset_id_check")
-        connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(partition, check))
-
-
 def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, numbers: int) -> int:
     """The first rows of a dataset: nothing to compare with."""
     first = _reserve(connection, numbers)
@@ -282,8 +228,8 @@ def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, num
         ).format(records=work.records, taking_part=taking_part),
         _values(work) | {"first": first},
     ).rowcount
-    if not _attached(connection, work):
-        _attach(connection, work)
+    if not partitions.attached(connection, work.dataset_id):
+        partitions.attach(connection, work.dataset_id)
         connection.execute(sql.SQL("ANALYZE {} (dataset_id, connector_id, key, row_id, entity)").format(work.records))
     return loaded
 

@@ -37,6 +37,9 @@ def test_every_field_is_read_from_its_variable(tmp_path: Path) -> None:
         ("SHUQIAO_SCALE", "0", "a whole number of enterprises"),
         ("SHUQIAO_TIMEZONE", "Mars/Olympus", "a time zone such as Asia/Shanghai"),
         ("SHUQIAO_MANIFESTS", "/does/not/exist", "folders that exist"),
+        ("SHUQIAO_LICENCE_TYPES", "/does/not/exist", "folders that exist"),
+        ("SHUQIAO_PUBLIC_URL", "data.example.gov.cn", "https://host"),
+        ("SHUQIAO_PUBLIC_URL", "http://data.example.gov.cn", "https://host"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(variable: str, text: str, expected: str) -> None:
@@ -53,6 +56,11 @@ def test_all_wrong_values_are_named_at_once_and_a_database_address_is_not_repeat
 
     assert len(caught.value.problems) == 2
     assert "hidden" not in str(caught.value)
+
+
+def test_the_public_address_is_the_local_api_unless_it_is_set() -> None:
+    assert settings.public_url(settings.read({"SHUQIAO_API_PORT": "18000"})) == "http://127.0.0.1:18000"
+    assert settings.public_url(settings.read({"SHUQIAO_PUBLIC_URL": "https://hub.example/"})) == "https://hub.example"
 
 
 def test_two_parts_on_one_port_are_named() -> None:
