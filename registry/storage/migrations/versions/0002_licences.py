@@ -209,6 +209,20 @@ CREATE TABLE registry.issued_credential (
     UNIQUE (status_group_id, status_index)
 );
 COMMENT ON TABLE registry.issued_credential IS 'Credentials that clients had signed through POST /credentials/issue';
+
+CREATE TABLE registry.licence_use (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now(),
+    client_id text NOT NULL REFERENCES registry.client,
+    operation text NOT NULL,
+    licence_id bigint REFERENCES registry.licence,
+    reply smallint NOT NULL,
+    cause text NOT NULL,
+    trace_id text NOT NULL
+);
+CREATE INDEX licence_use_by_licence ON registry.licence_use (licence_id, at);
+COMMENT ON TABLE registry.licence_use IS 'Who asked for a licence through the sharing service of GB/T 36906, and to what end 用证事由';
+COMMENT ON COLUMN registry.licence_use.licence_id IS 'NULL: the request found none';
 """
 
 
