@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import IO, Any, Final
 
 from connectors.errors import RowRefused, SourceColumnsChanged
-from connectors.kinds.quantities import readable_size
+from connectors.kinds.measures import readable_size
 from connectors.source import DiscoveredField, RefusedRow, Rows
 
 MAX_DEPTH: Final = 64

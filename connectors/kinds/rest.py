@@ -19,7 +19,7 @@ from connectors.connection import Connection
 from connectors.errors import RowRefused, SourceMisconfigured, SourceUnavailable
 from connectors.kinds import documents
 from connectors.kinds.documents import Columns, HalfWritten, Item
-from connectors.kinds.quantities import DURATION, RATE, SIZE, per_second, seconds, size
+from connectors.kinds.measures import DURATION, RATE, SIZE, per_second, seconds, size
 from connectors.kinds.rest_auth import AUTH_SCHEMA, Authorisation
 from connectors.kinds.rest_paging import PAGING_SCHEMA, Page, Paging, each_page, rows_of
 from connectors.kinds.rest_since import INCREMENTAL_SCHEMA, Since, reached

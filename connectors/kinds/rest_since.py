@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connectors.errors import SourceMisconfigured
-from connectors.kinds.quantities import DURATION, seconds
+from connectors.kinds.measures import DURATION, seconds
 
 INCREMENTAL_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",

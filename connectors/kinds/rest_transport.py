@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from connectors.errors import SourceMisconfigured, SourceUnavailable
-from connectors.kinds.quantities import readable_size
+from connectors.kinds.measures import readable_size
 
 CHUNK: Final = 1 << 16
 MAX_REDIRECTS: Final = 5

@@ -10,7 +10,6 @@ from typing import Any
 from connectors.errors import ManifestError, ManifestProblem
 from connectors.kinds import settings_schema as schema_of_kind
 from connectors.manifest import structure
-from connectors.manifest.document import MAX_BYTES, Document, DocumentError, Key, read_document
 from connectors.manifest.meaning import as_rule, meaning_faults, readable_faults, row_id_of, settings_of
 from connectors.manifest.model import (
     DEFAULT_MAX_FIELD,
@@ -24,6 +23,7 @@ from connectors.manifest.model import (
     Tombstone,
 )
 from connectors.quantities import duration, rate, share, size
+from schemas.documents import MAX_BYTES, Document, DocumentError, Key, read_document
 
 SUFFIXES = (".yaml", ".yml")
 DEPARTMENTS = Path(__file__).parent.parent / "departments"

@@ -7,13 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from connectors.errors import ConnectorError
-from connectors.manifest import structure
 from connectors.manifest.cron import cron_fault
-from connectors.manifest.document import Key
 from connectors.manifest.rules import columns_of, is_timezone, rule_faults
 from connectors.manifest.secrets import secret_faults
 from connectors.quantities import duration, rate, share, size
-from schemas import catalogue
+from schemas import catalogue, structure
+from schemas.documents import Key
 
 Fault = tuple[Key, str]
 SettingsSchema = Callable[[str], Mapping[str, Any] | None]
@@ -184,7 +183,7 @@ def _kind_faults(data: Mapping[str, Any], settings_schema: SettingsSchema) -> It
     if schema is None:
         return
     try:
-        for key, message in structure.settings_faults(settings_of(source), schema, ("source",)):
+        for key, message in structure.faults(settings_of(source), schema, ("source",)):
             if not any(True for _ in secret_faults({key[-1]: None}, ())):
                 yield key, message
     except ValueError as error:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from connectors.manifest.document import Key
+from schemas.documents import Key
 
 _WORDS = (
     "password",

@@ -1,34 +1,16 @@
-"""A document against a JSON Schema: every fault in words, with the key where it stands."""
+"""The manifest's own JSON Schema, and a document against it."""
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
-
-from connectors.manifest.document import Key
+from schemas.structure import Fault, faults
 
 SCHEMA_PATH = Path(__file__).parent.parent / "manifest.schema.json"
-
-Fault = tuple[Key, str]
-"""The key and what is wrong there."""
-
-_TYPES = {
-    "object": "keys with values",
-    "array": "a list",
-    "string": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "nothing",
-}
-_SHOWN = 60
 
 
 @cache
@@ -38,97 +20,6 @@ def manifest_schema() -> Mapping[str, Any]:
     return schema
 
 
-@cache
-def _manifest_validator() -> Any:
-    return jsonschema_rs.Draft202012Validator(dict(manifest_schema()))
-
-
 def manifest_faults(data: Any) -> Iterator[Fault]:
     """A whole document against the manifest's own schema."""
-    return _faults(data, _manifest_validator(), manifest_schema(), ())
-
-
-def settings_faults(data: Any, schema: Mapping[str, Any], key: Key) -> Iterator[Fault]:
-    """A kind's own settings against its ``settings_schema``; raises ValueError if that is no JSON Schema."""
-    return _faults(data, jsonschema_rs.Draft202012Validator(dict(schema)), schema, key)
-
-
-def _faults(data: Any, validator: Any, schema: Mapping[str, Any], prefix: Key) -> Iterator[Fault]:
-    for error in validator.iter_errors(data):
-        key: Key = (*prefix, *error.instance_path)
-        kind = error.kind
-        name = type(kind).__name__.removeprefix("ValidationErrorKind_")
-        if name in {"AdditionalProperties", "UnevaluatedProperties"}:
-            known = _known_keys(schema, error.schema_path)
-            for unknown in kind.unexpected:
-                yield (*key, unknown), unknown_key(unknown, known)
-        elif name == "PropertyNames":
-            wrong = str(kind.error.instance)
-            yield (*key, wrong), f"got the key {wrong!r}; {_expected(kind.error, schema)}"
-        elif name == "Required":
-            yield (*key, kind.property), "is missing"
-        else:
-            yield key, f"got {shown(error.instance)}; {_expected(error, schema)}"
-
-
-def _expected(error: Any, schema: Mapping[str, Any]) -> str:
-    """What the rule wants: the schema's own words (``x-expected``) where it has some."""
-    words = _near(schema, error.schema_path, "x-expected")
-    kind = error.kind
-    if words is not None:
-        return f"expected {words}"
-    if hasattr(kind, "types"):
-        return "expected " + " or ".join(_TYPES.get(item, item) for item in kind.types)
-    if hasattr(kind, "options"):
-        options = [str(item) for item in kind.options]
-        return f"expected one of {', '.join(options)}{did_you_mean(error.instance, options)}"
-    return str(error.message)
-
-
-def _near(schema: Mapping[str, Any], path: Iterable[str | int], name: str) -> Any:
-    node: Any = schema
-    for step in list(path)[:-1]:
-        node = node.get(step) if isinstance(node, dict) else _item(node, step)
-        if isinstance(node, dict) and "$ref" in node:
-            node = _resolve(schema, node["$ref"])
-    return node.get(name) if isinstance(node, dict) else None
-
-
-def _item(node: Any, step: str | int) -> Any:
-    return node[step] if isinstance(node, list) and isinstance(step, int) and step < len(node) else None
-
-
-def _resolve(schema: Any, reference: str) -> Any:
-    node = schema
-    for step in reference.removeprefix("#/").split("/"):
-        node = node.get(step, {}) if isinstance(node, dict) else {}
-    return node
-
-
-def _known_keys(schema: Mapping[str, Any], path: Iterable[str | int]) -> list[str]:
-    return list(_near(schema, path, "properties") or ())
-
-
-def unknown_key(name: str, known: Iterable[str]) -> str:
-    """``unknown key; did you mean "schedule"?`` or the list of those that are known."""
-    names = sorted(known)
-    guess = did_you_mean(name, names)
-    return f"unknown key{guess}" if guess else f"unknown key; expected one of {', '.join(names)}"
-
-
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known name; empty if none is near."""
-    close = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
-
-
-def shown(value: Any) -> str:
-    """A value for a message: short."""
-    if isinstance(value, dict):
-        return f"keys ({', '.join(map(str, value))})"[:_SHOWN] if value else "nothing"
-    if value is None:
-        return "nothing"
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return faults(data, manifest_schema())

@@ -166,16 +166,6 @@ class BoundMapping:
         values = source.tombstone.values
         return [mark != "" if values is None else mark in values for mark in marks]
 
-    def row_ids(self, rows: Sequence[Row]) -> list[str]:
-        """What identifies each row at the source, as one text, for the quarantine."""
-        table = list(zip(*rows, strict=True)) if rows else []
-        parts = (
-            [[_flag(value) for value in self._readers[name](table)] for name in self._mapping.manifest.source.row_id]
-            if rows
-            else []
-        )
-        return ["|".join(row) for row in zip(*parts, strict=True)]
-
     def _apply(self, rows: Sequence[Row], targets: Sequence[_Target]) -> tuple[Records, Problems]:
         if not rows:
             return [], {}

@@ -11,7 +11,8 @@ from connectors.kinds.file import FileSource
 from connectors.kinds.rest import RestSource
 from connectors.kinds.sql import SqlSource
 from connectors.manifest import DEPARTMENTS, Manifest, load
-from connectors.mapping import BoundMapping, compile_mapping
+from connectors.mapping import Mapping as RowMapping
+from connectors.mapping import compile_mapping
 from connectors.source import Cursor, Source
 from schemas.validation import validator
 
@@ -52,7 +53,7 @@ def pull(connector: str, connection: Connection, since: Cursor | None = None) ->
                 pulled.refused |= {each.place: [each.rule] for each in rows.refused}
                 pulled.rows += len(rows.rows) + len(rows.refused)
                 if rows.rows:
-                    take(what, mapping.bind(rows.columns), rows.rows, pulled)
+                    take(what, mapping, rows.columns, rows.rows, pulled)
                 last = rows.reached
             reached.append(last)
         pulled.cursor = source.combine(since, reached)
@@ -61,11 +62,14 @@ def pull(connector: str, connection: Connection, since: Cursor | None = None) ->
     return pulled
 
 
-def take(what: Manifest, bound: BoundMapping, rows: Any, pulled: Pulled) -> None:
+def take(what: Manifest, mapping: RowMapping, columns: tuple[str, ...], rows: Any, pulled: Pulled) -> None:
+    bound = mapping.bind(columns)
     deletions = bound.deletions(rows) or [False] * len(rows)
     records, problems = bound.apply(rows)
     check = validator(what.schema)
-    for number, (record, gone, row_id) in enumerate(zip(records, deletions, bound.row_ids(rows), strict=True)):
+    places = [columns.index(name) for name in what.source.row_id]
+    for number, (record, gone, row) in enumerate(zip(records, deletions, rows, strict=True)):
+        row_id = "|".join("" if row[place] is None else str(row[place]) for place in places)
         if record is None:
             pulled.refused[row_id] = [each.rule for each in problems[number]]
         elif not check.is_valid(record):

@@ -39,7 +39,7 @@ def test_exactly_the_planted_faults_are_refused(connector: str, day: int) -> Non
         before = len(pulled.refused)
         if written.rows:
             rows = [tuple(row.values()) for row in written.rows]
-            take(what, mapping.bind(tuple(written.rows[0])), rows, pulled)
+            take(what, mapping, tuple(written.rows[0]), rows, pulled)
         if len(pulled.refused) > before and written.fault is not None:
             refused[written.fault.kind] += 1
 

@@ -18,7 +18,7 @@ import yaml
 
 from connectors.kinds import source_class
 from connectors.kinds.file.settings import Limits as FileLimits
-from connectors.kinds.quantities import size
+from connectors.kinds.measures import size
 from connectors.kinds.rest import DEFAULTS as REST_DEFAULTS
 from connectors.kinds.sql import BATCH_ROWS, TIMEOUT
 from connectors.manifest import load

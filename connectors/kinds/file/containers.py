@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 from connectors.errors import SourceMisconfigured, SourceUnavailable
 from connectors.kinds.file.settings import Limits
-from connectors.kinds.quantities import readable_size
+from connectors.kinds.measures import readable_size
 
 ENOUGH_TO_JUDGE: Final = 16 << 20
 """Bytes that must have come out before the ratio is looked at."""

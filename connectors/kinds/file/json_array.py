@@ -12,7 +12,7 @@ from connectors.errors import RowRefused, SourceMisconfigured
 from connectors.kinds import documents
 from connectors.kinds.documents import HalfWritten, Item
 from connectors.kinds.file.settings import Layout, Limits
-from connectors.kinds.quantities import readable_size
+from connectors.kinds.measures import readable_size
 
 CHUNK: Final = 1 << 16
 _SPACE: Final = re.compile(r"[ \t\r\n]*")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connectors.errors import SourceMisconfigured
-from connectors.kinds.quantities import DURATION, SIZE, seconds, size
+from connectors.kinds.measures import DURATION, SIZE, seconds, size
 
 FORMATS: Final = ("csv", "xlsx", "json", "ndjson", "xml")
 _ENDINGS: Final = {

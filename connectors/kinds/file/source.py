@@ -14,7 +14,7 @@ from connectors.kinds import documents
 from connectors.kinds.file.places import Found, Place, is_missing, place, translated
 from connectors.kinds.file.reading import Opening, batches_of_file
 from connectors.kinds.file.settings import SETTINGS_SCHEMA, Layout, Limits, older_than
-from connectors.kinds.quantities import seconds
+from connectors.kinds.measures import seconds
 from connectors.source import Cursor, DiscoveredTable, Partition, Rows
 
 SAMPLE_FILES: Final = 20

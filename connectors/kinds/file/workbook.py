@@ -18,7 +18,7 @@ from connectors.kinds.documents import Item
 from connectors.kinds.file.containers import archive
 from connectors.kinds.file.delimited import picker
 from connectors.kinds.file.settings import Layout, Limits
-from connectors.kinds.quantities import readable_size
+from connectors.kinds.measures import readable_size
 
 LAST_ROW: Final = 1 << 20
 """Excel's own limit: 1,048,576 rows."""

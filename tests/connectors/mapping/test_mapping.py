@@ -353,14 +353,13 @@ def test_missing_columns_are_named_and_optional_ones_may_lack() -> None:
     assert mapping.bind(["code", "id"]).apply([("a", 1)])[0] == [{"uscc": "a"}]
 
 
-def test_deletions_keys_and_row_ids() -> None:
+def test_deletions_and_keys() -> None:
     rules = {"uscc": {"from": "code"}, "established_on": {"from": "day", "as": "date"}}
     source = SourceSection("sql", row_id=("id", "code"), operation=Operation("op", frozenset({"d", "3"})))
     bound = compile_mapping(manifest(rules, source=source)).bind(["id", "code", "day", "op"])
     rows = [(1, "a", "bad", "d "), (2, "b", None, 3), (3, "c", None, None)]
 
     assert bound.deletions(rows) == [True, True, False]
-    assert bound.row_ids(rows) == ["1|a", "2|b", "3|c"]
     assert bound.keys(rows) == ([{"uscc": "a"}, {"uscc": "b"}, {"uscc": "c"}], {})
     assert bound.apply(rows)[0][0] is None
     for tombstone, expected in [
