@@ -85,10 +85,12 @@ CREATE TABLE registry.licence_type (
     first_load_ended_at timestamptz,
     followed_at timestamptz,
     swept_on date,
+    refusals_examined text,
     registered_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON COLUMN registry.licence_type.followed_seq IS 'With followed_xid: how far this type has followed the change feed; moves in the issuing transaction only';
 COMMENT ON COLUMN registry.licence_type.first_load_key IS 'How far the records that were there before the type have been gone through';
+COMMENT ON COLUMN registry.licence_type.refusals_examined IS 'Digest of the authorities and the type''s file with which its refusals were last gone through again';
 COMMENT ON COLUMN registry.licence_type.swept_on IS 'The last day whose ends of term have been entered as state 05';
 
 CREATE TABLE registry.licence (
@@ -120,7 +122,7 @@ CREATE TABLE registry.licence (
     status_group_id bigint NOT NULL REFERENCES registry.status_group,
     status_index int NOT NULL,
     supersedes bigint REFERENCES registry.licence,
-    superseded_by bigint REFERENCES registry.licence,
+    superseded_by bigint REFERENCES registry.licence DEFERRABLE INITIALLY DEFERRED,
     superseded_at timestamptz,
     issued_at timestamptz NOT NULL,
     key_id text COLLATE "C" NOT NULL REFERENCES registry.signing_key,
@@ -206,7 +208,8 @@ CREATE TABLE registry.issued_credential (
     body bytea NOT NULL,
     key_id text COLLATE "C" NOT NULL REFERENCES registry.signing_key,
     issued_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (status_group_id, status_index)
+    UNIQUE (status_group_id, status_index),
+    UNIQUE (client_id, request_digest)
 );
 COMMENT ON TABLE registry.issued_credential IS 'Credentials that clients had signed through POST /credentials/issue';
 
