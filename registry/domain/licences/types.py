@@ -42,9 +42,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NumberRule:
-    """The printed number 证照编号: the record's field and the pattern that it must fit."""
+    """The printed number 证照编号: the first of these fields that has a value, and the pattern that it must fit whole."""
 
-    field: str
+    fields: tuple[str, ...]
     pattern: str
 
 
@@ -69,13 +69,14 @@ class IssuerRule:
 
 @dataclass(frozen=True, slots=True)
 class TermRule:
-    """Where the record says from when to when the licence holds.
+    """Where the record says from when to when the licence holds: of several fields the first that has a value.
 
-    A date of ``unlimited`` (2099-12-31 in many systems) means without end, as does an absent one.
+    Without ``valid_from`` the licence holds from the day of issue. A date of ``unlimited`` (2099-12-31 in many systems)
+    means without end, as does an absent one.
     """
 
-    issued_on: str
-    valid_from: str | None
+    issued_on: tuple[str, ...]
+    valid_from: tuple[str, ...]
     valid_to: str | None
     unlimited: tuple[str, ...] = ()
 
@@ -126,6 +127,9 @@ class LicenceType:
     schema: str
     """The dataset's schema that the rules below were written for, such as ``food_business_licence@1``."""
     conditions: tuple[Condition, ...]
+    """All must hold."""
+    otherwise: bool
+    """Whether it is for the records that no other type of the dataset takes; the conditions then say which those are."""
     number: NumberRule
     holder: HolderRule
     issuer: IssuerRule
