@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 from typing import Literal
 
 import psycopg
@@ -236,15 +237,18 @@ def revoke(
     An active key gets a successor in the same transaction, except for ``cessation``. Doing it again changes nothing; a
     revoked key may turn out to be compromised later. Raises KeyUnknown, RevocationRefused, MasterKeyWrong.
     """
+    began = monotonic()
     with connection.transaction():
         key_rows.lock(connection)
+        connection.execute("SELECT FROM registry.signing_key WHERE id = %s FOR UPDATE", (key_id,))
+        waited = timedelta(seconds=monotonic() - began)  # for who was signing: that was before the revocation
         before = one_key(connection, key_id)
         if before.state != "revoked" or _is_worse(before, reason):
             _check_revocable(before, reason)
             connection.execute(
                 "UPDATE registry.signing_key SET state = 'revoked', revoked_at = coalesce(revoked_at, %s),"
                 " revocation_reason = %s WHERE id = %s",
-                (now, reason.value, key_id),
+                (now + waited, reason.value, key_id),
             )
         elif before.revocation_reason != reason:
             raise RevocationRefused(f"密钥 {key_id} 已吊销 the key is revoked already, for {before.revocation_reason}")
