@@ -39,27 +39,32 @@ def trust_list_document(
     ``resources`` are the published documents (context, schemas) by their address. Raises NoActiveKey, MasterKeyWrong.
     """
     hub_certificate, root = keyring.hub_chain
-    keys = _seal_keys(connection)
     return trust_list.make(
         base=base,
         hub=_did(keyring.hub.verification_method),
         root=root,
         hub_certificate=hub_certificate,
         signer=keyring.hub,
-        issuers=[
-            TrustedIssuer(
-                entry.issuer.did,
-                entry.issuer.code,
-                entry.issuer.name,
-                entry.issuer.name_en,
-                tuple(_trusted(key) for key in keys if key.issuer_code == entry.issuer.code),
-            )
-            for entry in all_issuers(connection)
-        ],
+        issuers=trusted_issuers(connection),
         resources=resources,
         issued_at=now,
         valid_until=min(now + valid, hub_certificate.not_valid_after_utc),
     )
+
+
+def trusted_issuers(connection: psycopg.Connection) -> list[TrustedIssuer]:
+    """Every authority with every seal key it ever had: what the trust list says, for who reads the registry itself."""
+    keys = _seal_keys(connection)
+    return [
+        TrustedIssuer(
+            entry.issuer.did,
+            entry.issuer.code,
+            entry.issuer.name,
+            entry.issuer.name_en,
+            tuple(_trusted(key) for key in keys if key.issuer_code == entry.issuer.code),
+        )
+        for entry in all_issuers(connection).entries
+    ]
 
 
 def did_document(connection: psycopg.Connection, issuer_code: str | None = None) -> dict[str, Any] | None:
