@@ -42,7 +42,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NumberRule:
-    """The printed number 证照编号: the first of these fields that has a value, and the pattern that it must fit whole."""
+    """The printed number 证照编号: the first of these fields with a value, and the pattern that it must fit whole."""
 
     fields: tuple[str, ...]
     pattern: str
@@ -129,7 +129,7 @@ class LicenceType:
     conditions: tuple[Condition, ...]
     """All must hold."""
     otherwise: bool
-    """Whether it is for the records that no other type of the dataset takes; the conditions then say which those are."""
+    """Whether it takes the records that no other type of the dataset takes; the conditions then say which they are."""
     number: NumberRule
     holder: HolderRule
     issuer: IssuerRule
