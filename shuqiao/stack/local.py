@@ -19,15 +19,16 @@ from rich.console import Console
 from connectors.manifest import load_all
 from registry.domain.batches import BatchReport
 from registry.intake import batches
+from registry.licences.progress import TypeCount
 from registry.storage.database import connect
 from registry.storage.migrate import migrate, revisions
 from shuqiao import settings as hub
-from shuqiao.dag_names import DAG_PREFIX, TAG
+from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, TAG
 from shuqiao.demo import departments, life
 from shuqiao.demo.rosters import City
 from shuqiao.manifests import folders
 from shuqiao.settings import Settings
-from shuqiao.stack import airflow, environment, ports, postgres, reader
+from shuqiao.stack import airflow, environment, licences, ports, postgres, reader
 from shuqiao.stack import secrets as stack_secrets
 from shuqiao.stack.airflow import AirflowApi
 from shuqiao.stack.postgres import EmbeddedPostgres, PostgresFailed
@@ -96,14 +97,18 @@ class _Stack:
         reports, good = self._first_cycle()
         client = reader.client(self.settings.run_dir, environ["SHUQIAO_DATABASE_URL"])
         answered = reader.check(self.settings.api_port, client, deadline=_API_SECONDS)
+        counts, shown = self._licences(environ, client)
         self.show.summary(reports)
-        for line in reader.guide(self.settings, self.secrets, client, answered):
+        self.show.licences(counts)
+        for line in reader.guide(self.settings, self.secrets, client, answered, shown):
             self.show.line(line)
         self.show.line(f"用时 / ready after {time.monotonic() - began:.0f} s")
         if once:
             for problem in answered.problems:
                 self.show.line(problem, "red")
-            return DONE if good and not answered.problems else NOT_PUBLISHED
+            if shown is None:
+                self.show.line("没有签发任何电子证照 / no licence was issued", "red")
+            return DONE if good and not answered.problems and shown is not None else NOT_PUBLISHED
         self.supervisor.was_up = True
         self.show.line("按 Ctrl-C 停止 / Ctrl-C stops everything")
         while True:
@@ -120,6 +125,10 @@ class _Stack:
         with _airflow_migration(self.settings, environ, server, self.show):
             with self.show.step("登记库结构", "registry schema"):
                 _migrate_registry(environ["SHUQIAO_DATABASE_URL"])
+            with self.show.step("发证机关的密钥与电子印章", "keys and seals of the issuing authorities"):
+                licences.enter_issuers(
+                    environ["SHUQIAO_DATABASE_URL"], environ["SHUQIAO_PUBLIC_URL"], self._master_key_file()
+                )
             with self.show.step(
                 f"示范城市 {self.settings.scale:,} 户", f"demo city of {self.settings.scale:,} enterprises"
             ):
@@ -157,6 +166,9 @@ class _Stack:
             "SHUQIAO_RUN_DIR": str(settings.run_dir),
             "SHUQIAO_MANIFESTS": os.pathsep.join(map(str, settings.manifests)),
             "SHUQIAO_TIMEZONE": settings.timezone,
+            "SHUQIAO_PUBLIC_URL": hub.public_url(settings),
+            "SHUQIAO_MASTER_KEY_FILE": str(self._master_key_file()),
+            "SHUQIAO_LICENCE_TYPES": os.pathsep.join(map(str, settings.licence_types)),
             "SHUQIAO_SCALE": str(settings.scale),
             "SHUQIAO_DEMO_DATA": str(settings.run_dir / "demo"),
             **{hub.variable(name): str(port) for name, port in hub.ports(settings).items()},
@@ -210,7 +222,7 @@ class _Stack:
         connectors = sorted(manifest.connector for manifest in manifests)
         api = AirflowApi.login(self.settings.airflow_port, self.secrets.airflow_admin)
         with self.show.step("等待 DAG", "waiting for the DAGs"):
-            missing = self._wait_for_dags(api, {dag_id(connector) for connector in connectors})
+            missing = self._wait_for_dags(api, {LICENCES_DAG, *map(dag_id, connectors)})
         for filename, trace in api.import_errors().items() if missing else ():
             self.show.line(f"{filename}: {trace.strip().splitlines()[-1]}", "red")
         for name in sorted(missing):
@@ -226,6 +238,20 @@ class _Stack:
         published = all(report is not None and report.state == "published" for report in reports.values())
         succeeded = all(state.state == "success" for state in states.values())
         return reports, bool(connectors) and not errors and not missing and published and succeeded
+
+    def _licences(
+        self, environ: Mapping[str, str], client: reader.Client
+    ) -> tuple[list[TypeCount], licences.Example | None]:
+        """Wait until the e-licences have followed the records; how many there are, and one to look at."""
+        url, base = environ["SHUQIAO_DATABASE_URL"], environ["SHUQIAO_PUBLIC_URL"]
+        with self.show.step("签发电子证照", "issuing e-licences"):
+            counts = licences.wait(url, self.supervisor.sleep)
+            token = reader.token(self.settings.api_port, client)
+            folder = self.settings.run_dir / "licences"
+            return counts, licences.example(url, base, self.settings.api_port, token, folder)
+
+    def _master_key_file(self) -> Path:
+        return licences.master_key_file(self.settings.run_dir)
 
     def _registry_url(self) -> str:
         server = EmbeddedPostgres(

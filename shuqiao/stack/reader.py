@@ -12,12 +12,13 @@ import requests
 
 from registry.api import clients
 from shuqiao.settings import Settings
+from shuqiao.stack.licences import Example
 from shuqiao.stack.ports import HOST
 from shuqiao.stack.secrets import Secrets, write_private
 
 FILE = "reader.json"
 NAME = "demo reader 示范读取方"
-SCOPES = (clients.READ_ALL, clients.OPERATE)
+SCOPES = (clients.READ_ALL, clients.LICENCE_ALL, clients.OPERATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,11 @@ class Answered:
 def client(run_dir: Path, database_url: str) -> Client:
     """The demo client, entered now if the registry does not know it. Its secret lies in ``run_dir``, mode 0600."""
     path = run_dir / FILE
-    known = {each.id for each in clients.all_clients(database_url) if each.revoked_at is None}
+    known = {
+        each.id
+        for each in clients.all_clients(database_url)
+        if each.revoked_at is None and set(each.scopes) >= set(SCOPES)
+    }
     if path.exists():
         kept = Client(**json.loads(path.read_text("utf-8")))
         if kept.id in known:
@@ -82,8 +87,14 @@ def addresses(settings: Settings, secrets: Secrets) -> list[str]:
     ]
 
 
-def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered) -> list[str]:
-    """Addresses, the login and three lines that can be pasted into a shell."""
+def token(port: int, who: Client) -> str:
+    """An access token, as a downstream system takes one. Raises requests.RequestException."""
+    with _session() as session:
+        return _token(session, port, who)
+
+
+def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered, licence: Example | None) -> list[str]:
+    """Addresses, the login, three lines that can be pasted into a shell, and a licence to look at."""
     base = _base(settings.api_port)
     python = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
     token = f"TOKEN=$(curl -s -u {who.id}:{who.secret} -d grant_type=client_credentials {base}/token | {python})"
@@ -95,21 +106,35 @@ def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered)
         token,
         f'curl -s -H "Authorization: Bearer $TOKEN" {base}/entities/{entity}',
         f'curl -s -H "Authorization: Bearer $TOKEN" "{base}/changes?limit=3"',
+        *(_licence(licence) if licence else ()),
         "",
+    ]
+
+
+def _licence(licence: Example) -> list[str]:
+    return [
+        "",
+        f"电子证照 licence  {licence.identifier}",
+        f"核验 verify       {licence.page}",
+        f"文件 PDF          {licence.pdf}",
     ]
 
 
 def _read(port: int, who: Client) -> Answered:
     with _session() as session:
-        form = {"grant_type": "client_credentials"}
-        token = _json(session.post(f"{_base(port)}/token", data=form, auth=(who.id, who.secret), timeout=30))
-        session.headers["Authorization"] = f"Bearer {token['access_token']}"
+        session.headers["Authorization"] = f"Bearer {_token(session, port, who)}"
         changes = _json(session.get(f"{_base(port)}/changes", params={"limit": "200"}, timeout=30))
         entities = [each["entity"] for each in changes["changes"] if each["entity"]]
         if not entities:
             raise LookupError("the change feed names no entity")
         _json(session.get(f"{_base(port)}/entities/{entities[0]}", timeout=30))
         return Answered(str(entities[0]))
+
+
+def _token(session: requests.Session, port: int, who: Client) -> str:
+    form = {"grant_type": "client_credentials"}
+    answer = _json(session.post(f"{_base(port)}/token", data=form, auth=(who.id, who.secret), timeout=30))
+    return str(answer["access_token"])
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:

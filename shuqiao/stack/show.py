@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from registry.domain.batches import BatchReport
+from registry.licences.progress import TypeCount
 
 _MARKS = {"success": ("✓", "green"), "failed": ("✗", "red")}
 _COUNTED = ("pulled", "accepted", "refused", "new", "changed", "unchanged", "deleted")
@@ -75,6 +76,17 @@ class Show:
         table.add_column("状态\nstate", no_wrap=True)
         for connector, report in reports.items():
             table.add_row(connector, *_cells(report))
+        self.console.print(table)
+
+    def licences(self, counts: Sequence[TypeCount]) -> None:
+        """The table: how many e-licences of each type there are."""
+        table = Table(title="电子证照 / e-licences", title_justify="left")
+        table.add_column("证照类型\ntype", no_wrap=True)
+        for zh, en in (("有效", "valid"), ("暂扣", "suspended"), ("已失效", "ended"), ("未签发", "refused")):
+            table.add_column(f"{zh}\n{en}", justify="right", no_wrap=True)
+        for each in counts:
+            numbers = (each.valid, each.suspended, each.ended, each.refused)
+            table.add_row(f"{each.title_zh} {each.type}", *(f"{number:,}" for number in numbers))
         self.console.print(table)
 
 
