@@ -1,0 +1,167 @@
+"""Reading a document that somebody hands in: its attached credential, and what is to be said of its signature.
+
+Foreign bytes: size and decompression are limited, nothing is fetched, and whatever a damaged file makes the parser do
+ends in one of the reasons below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any, Final
+
+from cryptography import x509
+from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from registry.signing.certificates import CertificateRefused, check_chain
+
+CREDENTIAL: Final = "credential.json"
+LARGEST: Final = 20 * 1024 * 1024
+"""Bytes of a document that is looked at."""
+_LARGEST_CREDENTIAL: Final = 2 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+_LIMITS: Final = DecodeLimits(
+    per_stream=StreamDecodeLimits(max_ratio=200, max_output_size=32 * _MIB),
+    document_budget=DocumentDecodeBudget(base_allowance=64 * _MIB, max_ratio=4),
+)
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a document or its signature is not accepted: a stable code and a sentence in both languages."""
+
+    code: str
+    zh: str
+    en: str
+
+
+class DocumentUnreadable(ValueError):  # noqa: N818
+    """The file is not a PDF that can be looked into; ``reason`` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class PdfSignature:
+    """What was found of a document's signature. Without ``reasons`` it is the issuer's and covers the whole file."""
+
+    reasons: tuple[Reason, ...]
+    certificate: x509.Certificate | None = None
+    """The seal certificate that the signature names, also of one that is refused."""
+    signed_at: datetime | None = None
+    """As the signer says; it is inside what is signed."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the signature holds."""
+        return not self.reasons
+
+
+TOO_LARGE = Reason("too_large", "文件超过 20 MB", "the file is larger than 20 MB")
+DAMAGED = Reason("damaged", "文件不是完整的 PDF", "the file is not a whole PDF")
+ENCRYPTED = Reason("encrypted", "文件已加密", "the file is encrypted")
+NO_SIGNATURE = Reason("no_signature", "文件没有电子签章", "the document carries no signature")
+ALTERED = Reason("altered", "签章后文件内容被改动", "the document was altered: its signature does not fit its bytes")
+CHANGED_AFTER_SIGNING = Reason(
+    "changed_after_signing",
+    "签章后文件被追加了内容",
+    "something was appended after signing: the signature does not cover the whole file",
+)
+SIGNED_IN_FUTURE = Reason("signed_in_future", "签章时间晚于当前时间", "the signing time lies in the future")
+AMBIGUOUS_ATTACHMENT = Reason(
+    "ambiguous_attachment", "文件附有多个电子证照数据", "more than one credential.json is attached"
+)
+
+
+def attached_credential(document: bytes) -> bytes | None:
+    """The bytes of ``credential.json`` as attached, or None. Raises :class:`DocumentUnreadable`."""
+    with _reading(document) as pdf:
+        files = [file.get_object() for file in pdf.root.get("/AF", ())]
+        found = [file for file in files if file.get("/UF", file.get("/F")) == CREDENTIAL]
+        if not found:
+            return None
+        if len(found) > 1:
+            raise DocumentUnreadable(AMBIGUOUS_ATTACHMENT)
+        content: bytes = found[0]["/EF"]["/F"].data
+        if len(content) > _LARGEST_CREDENTIAL:
+            raise DocumentUnreadable(TOO_LARGE)
+        return content
+
+
+def check_signature(document: bytes, root: x509.Certificate, at: datetime) -> PdfSignature:
+    """Whether an issuer under ``root`` signed exactly these bytes; ``at`` is now.
+
+    The seal certificate must have been good at the signing time; whether its key was revoked, the trust list says.
+    """
+    try:
+        with _reading(document) as pdf:
+            signatures = pdf.embedded_signatures
+            if not signatures:
+                return PdfSignature((NO_SIGNATURE,))
+            return _checked(signatures[0], root, at, alone=len(signatures) == 1)
+    except DocumentUnreadable as error:
+        return PdfSignature((error.reason,))
+
+
+def _opened(document: bytes) -> PdfFileReader:
+    pdf = PdfFileReader(BytesIO(document), decode_limits=_LIMITS)
+    if pdf.encrypted:
+        raise DocumentUnreadable(ENCRYPTED)
+    return pdf
+
+
+@contextmanager
+def _reading(document: bytes) -> Iterator[Any]:
+    """The document opened; everything that goes wrong inside is :class:`DocumentUnreadable`."""
+    if len(document) > LARGEST:
+        raise DocumentUnreadable(TOO_LARGE)
+    try:
+        yield _opened(document)
+    except DocumentUnreadable:
+        raise
+    except Exception as error:  # a parser of hostile bytes fails in every way there is
+        raise DocumentUnreadable(DAMAGED) from error
+
+
+def _covers_everything(signature: EmbeddedPdfSignature) -> bool:
+    """From the first byte to the last, except for the signature itself, which is exactly what stands in the gap."""
+    first, length, second, _ = signature.byte_range
+    gap = len(signature.pkcs7_content) * 2 + 2  # in hexadecimal, between angle brackets
+    whole: bool = signature.coverage == SignatureCoverageLevel.ENTIRE_FILE
+    return whole and first == 0 and second == length + gap
+
+
+def _checked(signature: EmbeddedPdfSignature, root: x509.Certificate, at: datetime, *, alone: bool) -> PdfSignature:
+    reasons: list[Reason] = []
+    signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]
+    if not (alone and _covers_everything(signature)):
+        reasons.append(CHANGED_AFTER_SIGNING)
+    intact, valid = validate_sig_integrity(
+        signature.signer_info,
+        signature.signer_cert,
+        expected_content_type="data",
+        actual_digest=signature.compute_digest(),
+    )
+    if not (intact and valid):
+        reasons.append(ALTERED)
+    certificate = x509.load_der_x509_certificate(signature.signer_cert.dump())
+    signed_at = signature.self_reported_timestamp
+    if signed_at is None:
+        return PdfSignature((*reasons, DAMAGED), certificate)
+    if signed_at > at + _CLOCKS_DIFFER:
+        reasons.append(SIGNED_IN_FUTURE)
+    try:
+        check_chain(certificate, root, signed_at)
+    except CertificateRefused as refused:
+        reasons.append(Reason(f"certificate_{refused.reason}", refused.zh, refused.en))
+    return PdfSignature(tuple(reasons), certificate, signed_at)
