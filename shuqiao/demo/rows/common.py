@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shuqiao.demo import words
 from shuqiao.demo.codes import uscc
 from shuqiao.demo.draws import Draws
 from shuqiao.demo.faults import Fault, Outcome
@@ -117,3 +118,8 @@ def impossible(date: dt.date) -> str:
 def office_code(number: int) -> str:
     """The unified social credit code of a municipal office."""
     return uscc("11", "330200", OFFICE_NUMBER + number)
+
+
+def authority_code(name: str) -> str:
+    """The one code of a municipal authority that gives permits."""
+    return office_code(1 + [permit[2] for permit in words.PERMITS].index(name))

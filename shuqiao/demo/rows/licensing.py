@@ -11,12 +11,12 @@ from shuqiao.demo.rosters import City, Life
 from shuqiao.demo.rows.common import (
     Row,
     Written,
+    authority_code,
     draws_for,
     fault_kind,
     impossible,
     last_touched,
     life_of,
-    office_code,
     years_later,
 )
 
@@ -108,7 +108,7 @@ def permits(city: City, number: int, day: int) -> Written:
         "有效期自": decided,
         "有效期至": years_later(decided, 3) if draws.below(3) else "长期",
         "许可机关": authority,
-        "许可机关代码": office_code(_office(authority)),
+        "许可机关代码": authority_code(authority),
         "当前状态": 1,
         "操作标志": _mark(life, day),
     }
@@ -154,10 +154,6 @@ def construction(city: City, number: int, day: int) -> Written:
         case _:
             pass
     return Written((row,), life.fault_on(day), life.left_by(day))
-
-
-def _office(authority: str) -> int:
-    return 1 + [permit[2] for permit in words.PERMITS].index(authority)
 
 
 def _issued(days_ago: int, life: Life, day: int) -> dt.date:
