@@ -24,6 +24,7 @@ dags = {
     name: {
         "tags": sorted(dag.tags), "owner": dag.owner, "doc": dag.doc_md, "tasks": dag.task_ids,
         "pools": sorted({task.pool for task in dag.tasks}), "retries": sorted({task.retries for task in dag.tasks}),
+        "assets": sorted(asset.name for asset in getattr(getattr(dag.timetable, "asset_condition", None), "objects", [])),
         "params": sorted(dag.params), "timezone": str(dag.timezone), "active": dag.max_active_runs,
     }
     for name, dag in bag.dags.items()
@@ -59,6 +60,16 @@ def test_every_connector_has_its_dag_and_parsing_opens_no_connection(tmp_path: P
     assert "企业登记信息" in dag["doc"]
     assert "Enterprise registration" in dag["doc"]
     assert {"upkeep.nightly", "upkeep.freshness"} <= set(found["dags"])
+
+
+def test_licences_are_issued_whenever_one_of_their_datasets_is_published(tmp_path: Path) -> None:
+    found = parse(tmp_path, "hub_licences.py")
+
+    assert found["errors"] == {}
+    (dag,) = found["dags"].values()
+    assert dag["assets"] == ["administrative_licence", "food_business_licence", "legal_entity"]
+    assert dag["active"] == 1
+    assert "电子证照" in dag["doc"]
 
 
 def test_a_wrong_manifest_shows_and_takes_no_other_down(tmp_path: Path) -> None:
