@@ -24,7 +24,9 @@ dags = {
     name: {
         "tags": sorted(dag.tags), "owner": dag.owner, "doc": dag.doc_md, "tasks": dag.task_ids,
         "pools": sorted({task.pool for task in dag.tasks}), "retries": sorted({task.retries for task in dag.tasks}),
-        "assets": sorted(asset.name for asset in getattr(getattr(dag.timetable, "asset_condition", None), "objects", [])),
+        "assets": sorted(
+            asset.name for asset in getattr(getattr(dag.timetable, "asset_condition", None), "objects", [])
+        ),
         "params": sorted(dag.params), "timezone": str(dag.timezone), "active": dag.max_active_runs,
     }
     for name, dag in bag.dags.items()
