@@ -54,6 +54,8 @@ class Settings:
     first licence is issued. Empty: the local API's address."""
     licence_types: tuple[Path, ...] = ()
     """Further folders with licence types (``SHUQIAO_LICENCE_TYPES``, separated like PATH), beside the hub's own."""
+    sm2: bool = False
+    """Whether authorities get an SM2 key too, for a second, detached signature: ``yes`` needs shuqiao[sm2]."""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -174,4 +176,5 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "timezone": (_timezone, "a time zone such as Asia/Shanghai"),
     "public_url": (_public_url, "https://host[:port][/path]; http only for this machine itself"),
     "licence_types": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
+    "sm2": (_yes_or_no, "yes or no"),
 }

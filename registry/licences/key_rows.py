@@ -6,6 +6,8 @@ keys is the second fence.
 
 from __future__ import annotations
 
+import base64
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +20,7 @@ from psycopg.rows import dict_row
 
 from registry.signing import certificates, p256, sm2
 from registry.signing.certificates import SEAL_YEARS, Root, Subject
-from registry.signing.master_key import MasterKey, wrong
+from registry.signing.master_key import MasterKey, other_key
 
 Purpose = Literal["root", "hub", "seal", "sm2"]
 State = Literal["active", "retired", "revoked"]
@@ -65,7 +67,7 @@ class Key:
     def unseal(self, master_key: MasterKey) -> bytes:
         """The private key: PKCS 8 for P-256, 32 bytes for SM2. Raises MasterKeyWrong."""
         if self.master_key_id != master_key.id:
-            raise wrong(f"密钥 key {self.id}", expected=self.master_key_id, got=master_key.id)
+            raise other_key(expected=self.master_key_id, got=master_key.id)
         return master_key.unseal(self.sealed_private_key, _context(self.id, self.purpose, self.issuer_code))
 
     def signer(self, master_key: MasterKey) -> p256.P256Signer:
@@ -156,6 +158,17 @@ def reseal(connection: psycopg.Connection, key: Key, old: MasterKey, new: Master
         "UPDATE registry.signing_key SET sealed_private_key = %s, master_key_id = %s WHERE id = %s",
         (sealed, new.id, key.id),
     )
+
+
+def certificate_pem(key: Key) -> str | None:
+    """The key's certificate as tools read it; None for SM2, which has none here."""
+    return certificates.pem(key.certificate) if key.certificate is not None else None
+
+
+def public_pem(key: Key) -> str:
+    """The public key as tools read it."""
+    lines = textwrap.wrap(base64.b64encode(key.public_key).decode(), 64)
+    return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
 
 def _insert_p256(

@@ -18,7 +18,7 @@ from cryptography import x509
 from registry.licences import key_rows
 from registry.licences.key_rows import Key
 from registry.signing.certificates import Subject
-from registry.signing.master_key import MasterKey, wrong
+from registry.signing.master_key import MasterKey, other_key
 from registry.signing.p256 import P256Signer
 from registry.signing.sm2 import Sm2Signer
 
@@ -124,7 +124,7 @@ class KeyRing:
         keys = key_rows.read(connection, "k.state = 'active'")
         for key in keys:
             if key.master_key_id != master_key.id:
-                raise wrong("登记库的签名密钥 the registry's keys", expected=key.master_key_id, got=master_key.id)
+                raise other_key(expected=key.master_key_id, got=master_key.id)
         return cls(keys, master_key)
 
     def signer(self, issuer_code: str) -> P256Signer:

@@ -68,11 +68,11 @@ class MasterKey:
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """What was sealed. Raises MasterKeyWrong."""
         if sealed[:1] != _FORM or len(sealed) <= len(_FORM) + _NONCE:
-            raise wrong(context)
+            raise _damaged(context)
         try:
             return self._cipher.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], context.encode())
         except InvalidTag:
-            raise wrong(context) from None
+            raise _damaged(context) from None
 
 
 def generate() -> str:
@@ -105,14 +105,20 @@ def from_file(path: Path) -> MasterKey:
     return from_text(text)
 
 
-def wrong(what: str, *, expected: str = "", got: str = "") -> MasterKeyWrong:
-    """The error for something sealed that this master key does not open; the ids tell one key from another."""
-    ids_zh = f"（库中为 {expected}，给出的是 {got}）" if expected else ""
-    ids_en = f" (the registry's is {expected}, the given one {got})" if expected else ""
+def other_key(*, expected: str, got: str) -> MasterKeyWrong:
+    """The error for something sealed with another master key; ids tell one from another."""
     return MasterKeyWrong(
-        f"主密钥与登记库不符，无法解开 {what}{ids_zh}，请给出建立该密钥时所用的主密钥或其备份。",
-        f"The master key is not the registry's{ids_en}, so {what} cannot be unsealed: give the one that was in use "
-        "when it was made, or its backup.",
+        f"主密钥与登记库不符（库中密钥由 {expected} 封存，给出的是 {got}），请给出当时所用的主密钥或其备份。",
+        f"This is not the registry's master key (its keys are sealed with {expected}, the given one is {got}): give "
+        "the one that was in use then, or its backup.",
+    )
+
+
+def _damaged(context: str) -> MasterKeyWrong:
+    return MasterKeyWrong(
+        f"{context} 无法解开：主密钥不符或数据已损坏，请给出正确的主密钥，或从备份恢复数据库。",
+        f"{context} cannot be unsealed: give the right master key, or, if it is the right one, restore the database "
+        "from its backup.",
     )
 
 

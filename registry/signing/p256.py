@@ -51,8 +51,11 @@ class P256Signer:
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """A new private key."""
-    return ec.generate_private_key(ec.SECP256R1())
+    """A new private key; its id does not begin like an option of a command, so that it can be typed."""
+    while True:
+        key = ec.generate_private_key(ec.SECP256R1())
+        if not key_id(key.public_key()).startswith("-"):
+            return key
 
 
 def private_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:

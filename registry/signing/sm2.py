@@ -61,9 +61,11 @@ def verifies(signature: bytes, data: bytes, public_key: bytes) -> bool:
 
 
 def new_key() -> tuple[bytes, bytes]:
-    """A private key (32 bytes) and its public point (04, x, y). Raises Sm2Missing."""
-    private, public = _gmalg().SM2().generate_keypair()
-    return private.rjust(_COORDINATE, b"\0"), public
+    """A private key (32 bytes) and its public point (04, x, y); its id can be typed. Raises Sm2Missing."""
+    while True:
+        private, public = _gmalg().SM2().generate_keypair()
+        if not key_id(public).startswith("-"):
+            return private.rjust(_COORDINATE, b"\0"), public
 
 
 def public_bytes(point: bytes) -> bytes:

@@ -30,6 +30,8 @@ GROUPS = {
     "quarantine": ("shuqiao.cli.quarantine:app", "退回数据 Refused records: who has to correct what."),
     "batches": ("shuqiao.cli.batches:app", "批次 What runs brought; decide those that are held."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
+    "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
+    "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),
     "demo": ("shuqiao.demo.commands:app", "示范城市 The demo city and its departments."),
 }
 """Name -> module and typer application of a group of commands, and its line in the help."""

@@ -24,6 +24,19 @@ _NAMED_SECRET = re.compile(
 )
 _SHORTEST_SECRET = 4
 """Shorter passwords are not looked for in texts: they would take away half of every sentence."""
+_OF_REGISTRY = {
+    ExitCode.FAILED: (
+        ("registry.intake.errors", "IntakeError"),
+        ("registry.api.clients", "ClientError"),
+        ("registry.licences.keys", "KeysError"),
+    ),
+    ExitCode.USAGE: (("registry.licences.issuers", "IssuerError"),),
+    ExitCode.MISCONFIGURED: (
+        ("registry.signing.master_key", "MasterKeyError"),
+        ("registry.signing.sm2", "Sm2Missing"),
+    ),
+}
+"""Module and name of errors whose text says what to do, by the code that they end with."""
 
 
 @dataclass(eq=False)
@@ -131,11 +144,11 @@ def _of_connectors(error: BaseException, place: str) -> Failure | None:
 
 
 def _of_registry(error: BaseException, place: str) -> Failure | None:
-    for module in ("registry.intake.errors", "registry.api.clients"):
-        for name in ("IntakeError", "ClientError"):
+    for code, errors in _OF_REGISTRY.items():
+        for module, name in errors:
             found = _class_of(module, name)
             if found is not None and isinstance(error, found):
-                return Failure(ExitCode.FAILED, str(error), place=place)
+                return Failure(code, str(error), place=place)
     return _of_psycopg(error) or _of_asyncpg(error)
 
 
