@@ -1,0 +1,37 @@
+"""Moments as credentials write them (XML Schema dateTime with a zone), and whole days in China."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
+
+CHINA = timezone(timedelta(hours=8))
+_STAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
+def text_of(moment: datetime) -> str:
+    """``2026-11-23T01:02:03Z``; fractions of a second are dropped."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=4096)
+def moment_of(text: str) -> datetime:
+    """The moment that a dateTimeStamp names; ValueError for anything else, a time without zone included."""
+    if not _STAMP.fullmatch(text):
+        raise ValueError("not a date and time with zone, like 2026-11-23T01:02:03Z")
+    return datetime.fromisoformat(text)
+
+
+@lru_cache(maxsize=4096)
+def first_moment(day: date) -> str:
+    """The first second of a day in China."""
+    return datetime.combine(day, time(0, 0, 0), CHINA).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def last_moment(day: date) -> str:
+    """The last second of a day in China."""
+    return datetime.combine(day, time(23, 59, 59), CHINA).isoformat()
