@@ -32,6 +32,12 @@ _VERSIONS_EXHAUSTED = ContentRefusal(
     f"证照版本号已至 {HIGHEST_VERSION}，按 GB/T 36904 不能再增加",
     f"the licence is at version {HIGHEST_VERSION}, the last that GB/T 36904 can write",
 )
+_NOT_IN_FORCE = ContentRefusal(
+    "record_not_in_force",
+    "",
+    "登记库现有记录并非有效证照：请先由数据提供部门更正记录",
+    "the record as it is now is of no licence in force: its department has to mend the record first",
+)
 _DATES = frozenset({"issued_on", "valid_from", "valid_to"})
 
 
@@ -138,6 +144,24 @@ class Judge:
         steps = self._next_steps(licence, said, state, text)
         self.authorities.expect_key(licence.issuer_code)
         return Issue(said, steps, record, licence)
+
+    def correct(self, record: SourceRecord, licence: Standing, reason: str) -> Issue | None:
+        """A new version from the record as it is now, whatever state the licence is in; None: it says this already.
+
+        Raises ContentRefused where the record makes no licence that is in force.
+        """
+        state, text = contents.target_state(self.type, record.body)
+        said = self._said(self.type, record)
+        ended = said.content.valid_to is not None and said.content.valid_to < self.today
+        if state not in IN_FORCE or ended or licence.version == HIGHEST_VERSION:
+            raise ContentRefused([_VERSIONS_EXHAUSTED if licence.version == HIGHEST_VERSION else _NOT_IN_FORCE])
+        if licence.state == state and self._same(said, record, licence):
+            return None
+        self.authorities.expect_key(licence.issuer_code)
+        steps = [Step(states.CHANGE.code, licence.state, states.VALID, reason)]
+        if state == states.SUSPENDED:
+            steps.append(Step(states.SUSPEND.code, states.VALID, state, text))
+        return Issue(said, tuple(steps), record, licence)
 
     def _said(self, licence_type: LicenceType, record: SourceRecord) -> Said:
         content = contents.content_of(licence_type, record.body)

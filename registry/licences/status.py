@@ -212,3 +212,14 @@ def _sign(keys: KeyRing, code: str, group: int, purpose: Purpose, bits: bytes, b
         valid_from=now,
         valid_until=now + VALID_FOR,
     )
+
+
+def read(connection: psycopg.Connection, entry: StatusEntry) -> Bits:
+    """What the lists say of a position now."""
+    says = {
+        purpose: status_list.get(bits, entry.index, size)
+        for purpose, size, bits in connection.execute(
+            "SELECT purpose, status_size, bits FROM registry.status_list WHERE group_id = %s", (entry.group,)
+        )
+    }
+    return Bits(**says)

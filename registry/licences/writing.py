@@ -6,7 +6,7 @@ Licences are written with COPY, a thousand at a time; nothing here asks the data
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -88,12 +88,17 @@ def write(
     touched |= {each.issuer_code for each in predecessors} | {each.licence.issuer_code for each in changes}
     lock_authorities(connection, desk.keys, touched)
     ids, entries = _numbers(connection, len(new)), _positions(connection, desk, new)
-    bits: list[tuple[StatusEntry, Bits]] = [(each.status, status.SUPERSEDED_BITS) for each in predecessors]
+    bits: list[tuple[StatusEntry, Bits]] = []
+    says: dict[int, tuple[StatusEntry, Bits]] = {
+        each.id: (each.status, status.SUPERSEDED_BITS) for each in predecessors
+    }
     if new:
         _supersede(connection, desk, new, ids)
         bits += _copy(connection, desk, new, ids, entries)
     if changes:
-        bits += _enter(connection, desk, changes)
+        says |= _enter(connection, desk, changes)
+    bits += says.values()
+    bits += _of_copies(connection, says)
     status.apply(connection, desk.keys, bits, base=desk.base, now=desk.now)
     return ids
 
@@ -190,8 +195,8 @@ def _copy_rows(connection: psycopg.Connection, statement: bytes, rows: Sequence[
 
 def _enter(
     connection: psycopg.Connection, desk: Desk, changes: Sequence[StateChange]
-) -> list[tuple[StatusEntry, Bits]]:
-    """New states and their events; what the status positions say from now on."""
+) -> dict[int, tuple[StatusEntry, Bits]]:
+    """New states and their events; what each licence's position says from now on."""
     connection.execute(
         "UPDATE registry.licence l SET state = s.state, state_text = s.text, state_since = %s"
         " FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS s(id, state, text) WHERE l.id = s.id",
@@ -212,9 +217,24 @@ def _enter(
              step.to_state, step.text, each.actor, each.record_version)
         )  # fmt: skip
     _copy_rows(connection, _INTO_EVENTS, events)
-    return [
-        (each.licence.status, status.bits_of(each.step.to_state, desk.now, each.licence.valid_to)) for each in changes
-    ]
+    return {
+        each.licence.id: (each.licence.status, status.bits_of(each.step.to_state, desk.now, each.licence.valid_to))
+        for each in changes
+    }
+
+
+def _of_copies(
+    connection: psycopg.Connection, says: Mapping[int, tuple[StatusEntry, Bits]]
+) -> list[tuple[StatusEntry, Bits]]:
+    """Annotated copies say what their licence says, until they are revoked themselves."""
+    if not says:
+        return []
+    rows = connection.execute(
+        "SELECT licence_id, status_group_id, status_index FROM registry.licence_copy"
+        " WHERE licence_id = ANY(%s) AND revoked_at IS NULL",
+        (list(says),),
+    )
+    return [(StatusEntry(group, index), says[licence_id][1]) for licence_id, group, index in rows]
 
 
 def refuse(

@@ -13,6 +13,7 @@ import psycopg
 from registry.credentials import status_list
 from registry.domain.licences.loading import LicenceTypes, load_types
 from registry.licences import issue, issuers, status
+from registry.licences.copies import REVOKED_BITS
 from registry.licences.issue import IssueReport
 from registry.licences.keys import KeyRing
 from registry.signing.master_key import MasterKey
@@ -123,7 +124,7 @@ class Town:
 
     def says(self, licence_id: int) -> dict[str, int]:
         """What the lists, as they are served, say of a licence."""
-        return {purpose: value for purpose, value in read_entries(self.connection, self.credential(licence_id))}
+        return dict(read_entries(self.connection, self.credential(licence_id)))
 
     def disagreements(self) -> list[str]:
         """What is wrong in this registry, whatever was done to it: empty, or the rules are broken."""
@@ -159,13 +160,14 @@ def disagreements(connection: psycopg.Connection) -> list[str]:
         if served["validUntil"] != ends.strftime("%Y-%m-%dT%H:%M:%SZ"):
             wrong.append(f"list {group}/{purpose} ends otherwise than its credential")
         expected[group, purpose] = bytearray(status.POSITIONS * size // 8)
-    for group, index, state, since, valid_to, superseded in connection.execute(
-        "SELECT status_group_id, status_index, state, state_since, valid_to, superseded_by IS NOT NULL"
+    for group, index, state, since, valid_to, superseded, revoked in connection.execute(
+        "SELECT status_group_id, status_index, state, state_since, valid_to, superseded_by IS NOT NULL, false"
         " FROM registry.licence UNION ALL"
-        " SELECT status_group_id, status_index, CASE WHEN revoked_at IS NULL THEN '01' ELSE '07' END, created_at,"
-        " NULL, false FROM registry.licence_copy"
+        " SELECT c.status_group_id, c.status_index, l.state, l.state_since, l.valid_to, l.superseded_by IS NOT NULL,"
+        " c.revoked_at IS NOT NULL FROM registry.licence_copy c JOIN registry.licence l ON l.id = c.licence_id"
     ):
         says = status.SUPERSEDED_BITS if superseded else status.bits_of(state, since, valid_to)
+        says = REVOKED_BITS if revoked else says
         for purpose, size in status_list.SIZES.items():
             status_list.set_value(expected[group, purpose], index, size, says.of(purpose))
     for (group, purpose), bits in expected.items():
@@ -190,8 +192,8 @@ RULES = {
             SELECT status_group_id, status_index FROM registry.licence_copy UNION ALL
             SELECT status_group_id, status_index FROM registry.issued_credential) p GROUP BY 1, 2 HAVING count(*) > 1
     """,
-    "a group that counts other positions than are taken": """
-        SELECT g.id, g.used FROM registry.status_group g WHERE g.used <> (
+    "a group with more positions in use than it has given out": """
+        SELECT g.id, g.used FROM registry.status_group g WHERE g.used < (
             SELECT count(*) FROM registry.licence l WHERE l.status_group_id = g.id) + (
             SELECT count(*) FROM registry.licence_copy c WHERE c.status_group_id = g.id) + (
             SELECT count(*) FROM registry.issued_credential i WHERE i.status_group_id = g.id)
