@@ -29,6 +29,7 @@ GROUPS = {
     "connectors": ("shuqiao.cli.connectors:app", "连接器 Departments' connectors: look, check, pull, run."),
     "quarantine": ("shuqiao.cli.quarantine:app", "退回数据 Refused records: who has to correct what."),
     "batches": ("shuqiao.cli.batches:app", "批次 What runs brought; decide those that are held."),
+    "licence": ("shuqiao.cli.licences:app", "电子证照 E-licences: verify, look, issue, export, copies."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
     "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
     "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),

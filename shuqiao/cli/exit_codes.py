@@ -14,6 +14,9 @@ class ExitCode(IntEnum):
     SOURCE_UNAVAILABLE = 3
     MISCONFIGURED = 4
     REGISTRY_UNREACHABLE = 5
+    NOT_IN_FORCE = 10
+    NOT_GENUINE = 11
+    STATUS_UNKNOWN = 12
     UNEXPECTED = 70
     INTERRUPTED = 130
 
@@ -39,6 +42,18 @@ MEANING: dict[ExitCode, tuple[str, str]] = {
     ExitCode.REGISTRY_UNREACHABLE: (
         "登记库无法访问或尚未建立",
         "the registry cannot be reached, or has not been set up",
+    ),
+    ExitCode.NOT_IN_FORCE: (
+        "核验：证照真实，但当前无效（过期、暂扣、吊销、注销、已有新版本等）",
+        "verified: genuine but not in force (expired, suspended, revoked, cancelled, superseded, ...)",
+    ),
+    ExitCode.NOT_GENUINE: (
+        "核验：未能证明证照真实，不可采信",
+        "verified: not genuine, do not rely on it",
+    ),
+    ExitCode.STATUS_UNKNOWN: (
+        "核验：签章真实，但当前状态未知",
+        "verified: sealed by its issuer, but its present state cannot be told",
     ),
     ExitCode.UNEXPECTED: (
         "程序内部错误，请加 --debug 再次运行",

@@ -64,6 +64,7 @@ class Town:
     url: str
     now: datetime = NOW
     types: LicenceTypes = TYPES
+    base: str = BASE
     feeder: Feeder = field(init=False)
     connection: psycopg.Connection = field(init=False)
 
@@ -72,7 +73,7 @@ class Town:
         self.connection = connect(self.url)
 
     def enter(self, name: str = BUREAU, code: str = BUREAU_CODE) -> None:
-        issuers.enter(self.connection, code, name, "Bureau", base=BASE, master_key=MASTER_KEY, now=NOW)
+        issuers.enter(self.connection, code, name, "Bureau", base=self.base, master_key=MASTER_KEY, now=NOW)
 
     @property
     def keys(self) -> KeyRing:
@@ -82,7 +83,7 @@ class Town:
         self.feeder.feed(rows)
 
     def follow(self, **options: Any) -> IssueReport:
-        return issue.follow(self.connection, self.types, self.keys, base=BASE, now=self.now, **options)
+        return issue.follow(self.connection, self.types, self.keys, base=self.base, now=self.now, **options)
 
     def later(self, **by: float) -> None:
         self.now += timedelta(**by)

@@ -1,0 +1,153 @@
+"""From a verdict to what the page says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from registry.api.pages.finding import HEADLINES, WORTH, CheckLine, Fact, Finding, Text, VersionLine
+from registry.api.pages.saying import said
+from registry.credentials.verify.verdict import Check, Outcome, Verdict
+from registry.domain.licences import states
+from registry.domain.licences.loading import LicenceTypes
+
+_ZONE = ZoneInfo("Asia/Shanghai")
+_MOST_CREDENTIALS = 10
+_UNITS = ((86400, "天", "day"), (3600, "小时", "hour"), (60, "分钟", "minute"))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the registry knows of a licence beside its signed form."""
+
+    versions: Sequence[Mapping[str, Any]] = ()
+    """Rows of every version, the newest first."""
+    read_at: datetime | None = None
+    """How recent the data of its source is."""
+    stale_since: datetime | None = None
+    """Since when its source says something that was refused."""
+    copied_from: str | None = None
+    """Of an annotated copy: the licence's identifier."""
+
+
+NOTHING_RECORDED = Recorded()
+
+
+def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recorded = NOTHING_RECORDED) -> Finding:
+    """What to say of a document. What a document says is repeated only if it was found genuine."""
+    headline = HEADLINES[verdict.outcome.value]
+    document = _document(verdict) if verdict.is_genuine else None
+    content = None if document is None else said(document, types)
+    return Finding(
+        headline=headline,
+        reasons=_reasons(verdict),
+        subject=subject,
+        checked_at=verdict.at,
+        title=content.title if content else None,
+        key_facts=content.key_facts if content else (),
+        facts=content.facts if content else (),
+        use=content.use if content else (),
+        checks=[_line(check) for check in _checks(verdict)],
+        ages=_ages(verdict, recorded) if verdict.is_genuine else (),
+        chain=_chain(recorded, verdict) if verdict.is_genuine else (),
+        newer=_newer(verdict, recorded),
+    )
+
+
+def _document(verdict: Verdict) -> Mapping[str, Any] | None:
+    """The credential; of a presentation the one within, if there is just one."""
+    if not verdict.credentials:
+        return verdict.document
+    only, *others = verdict.credentials
+    return None if others else only.document
+
+
+def _checks(verdict: Verdict) -> Iterable[Check]:
+    yield from verdict.checks
+    for each in verdict.credentials[:_MOST_CREDENTIALS]:
+        yield from each.checks
+
+
+def _line(check: Check) -> CheckLine:
+    return CheckLine(check.passed, Text(check.zh, check.en))
+
+
+def _reasons(verdict: Verdict) -> list[Text]:
+    """What it means to whoever has to rely on it, then why."""
+    reasons = [WORTH[verdict.outcome.value]]
+    if verdict.outcome in {Outcome.NOT_GENUINE, Outcome.STATUS_UNKNOWN, Outcome.OTHER}:
+        failed = [check for check in _checks(verdict) if check.passed is False]
+        reasons += [Text(f"{check.zh.rstrip('。')}。", f"{_capital(check.en).rstrip('.')}.") for check in failed[:1]]
+    if verdict.undisclosed:
+        count = verdict.undisclosed
+        reasons.append(
+            Text(f"持证人未出示其中 {count} 项内容。", f"The holder chose not to disclose {count} of its parts.")
+        )
+    return reasons
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _ages(verdict: Verdict, recorded: Recorded) -> list[Fact]:
+    facts = [
+        ("签章时间", "Sealed", verdict.signed_at, False),
+        ("状态清单取得时间", "Status list fetched", verdict.status_as_of, True),
+        ("信任列表签发时间", "Trust list made", verdict.trust_as_of, True),
+        ("登记数据读取时间", "Source read", recorded.read_at, True),
+    ]
+    found = [
+        Fact(Text(zh, en), moment(at) + (ago(verdict.at - at) if with_age else ""))
+        for zh, en, at, with_age in facts
+        if at is not None
+    ]
+    if recorded.stale_since is not None:
+        text = f"自 {moment(recorded.stale_since)} 起，来源部门的这条记录有误，尚待更正；证照仍按此前的记录。"
+        text += " Its record at the source has been wrong since then; the licence still says what was right before."
+        found.append(Fact(Text("来源数据提示", "About the source"), text, wide=True))
+    return found
+
+
+def _chain(recorded: Recorded, verdict: Verdict) -> list[VersionLine]:
+    return [
+        VersionLine(
+            identifier=row["identifier"],
+            number=row["version"],
+            issued_at=row["issued_at"],
+            state=_state(row),
+            shown=row["identifier"] == (verdict.identifier or recorded.copied_from),
+        )
+        for row in recorded.versions
+    ]
+
+
+def _state(row: Mapping[str, Any]) -> Text:
+    zh, en = states.name(states.SUPERSEDED if row["superseded_at"] is not None else row["state"])
+    return Text(zh, en)
+
+
+def _newer(verdict: Verdict, recorded: Recorded) -> str | None:
+    """The identifier of the version that counts instead."""
+    if verdict.outcome is not Outcome.SUPERSEDED:
+        return None
+    newest = recorded.versions[0]["identifier"] if recorded.versions else None
+    return newest or verdict.superseded_by
+
+
+def moment(at: datetime) -> str:
+    """Beijing time, to the minute."""
+    return at.astimezone(_ZONE).strftime("%Y-%m-%d %H:%M")
+
+
+def ago(age: timedelta) -> str:
+    """``（28 分钟前 28 minutes ago）``."""
+    seconds = max(0, int(age.total_seconds()))
+    for size, zh, en in _UNITS:
+        count = seconds // size
+        if count:
+            return f"（{count} {zh}前 {count} {en}{'' if count == 1 else 's'} ago）"
+    return "（刚才 just now）"
