@@ -63,7 +63,7 @@ def trusted_issuers(connection: psycopg.Connection) -> list[TrustedIssuer]:
             entry.issuer.name_en,
             tuple(_trusted(key) for key in keys if key.issuer_code == entry.issuer.code),
         )
-        for entry in all_issuers(connection).entries
+        for entry in all_issuers(connection)
     ]
 
 
