@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
 from registry.domain.licences.metadata import SHORT_NAMES
 from registry.domain.licences.types import Condition, LicenceType
 from schemas import code_lists
@@ -71,10 +73,15 @@ def _code_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _pattern_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    pattern = data["number"]["pattern"]
     try:
-        re.compile(data["number"]["pattern"])
+        re.compile(pattern)
+        jsonschema_rs.Draft202012Validator({"pattern": f"^(?:{pattern})$"})
     except re.error as error:
-        yield ("number", "pattern"), f"got {data['number']['pattern']!r}, which is no regular expression: {error}"
+        yield ("number", "pattern"), f"got {pattern!r}, which is no regular expression: {error}"
+    except ValueError:
+        message = f"got {pattern!r}; expected an expression that JSON Schema takes too, for the licence's schema has it"
+        yield ("number", "pattern"), message
 
 
 def _holder_code_faults(data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -36,8 +36,8 @@ from schemas.structure import Fault, faults
 TYPES = Path(__file__).parents[2] / "licence_types"
 """The types that come with the hub."""
 SCHEMA_PATH = TYPES / "licence-type.schema.json"
-GENERAL_TEMPLATE = TYPES / "general.typ"
-"""The document of a type that has no template of its own."""
+GENERAL_TEMPLATE = TYPES / "administrative_permit" / "1.typ"
+"""The document of a type that has no template of its own: it fits any items."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VERSION = re.compile(r"[1-9][0-9]{0,3}")
@@ -269,7 +269,7 @@ def _template(data: Mapping[str, Any], path: Path) -> Path:
     if "template" in data:
         return path.parent.joinpath(str(data["template"])).resolve()
     own: Path = path.with_suffix(".typ")
-    return own if own.is_file() or not GENERAL_TEMPLATE.is_file() else GENERAL_TEMPLATE
+    return own if own.is_file() else GENERAL_TEMPLATE
 
 
 def _condition(data: Mapping[str, Any]) -> Condition:

@@ -150,4 +150,6 @@ class LicenceType:
     @property
     def has_personal_items(self) -> bool:
         """Whether a licence of this type can say something of a natural person."""
-        return any(item.personal for item in self.items) or self.holder.code_types != ("001",)
+        return any(item.personal for item in self.items) or any(
+            not code.startswith("0") for code in self.holder.code_types
+        )
