@@ -29,8 +29,8 @@ class Recorded:
     """How recent the data of its source is."""
     stale_since: datetime | None = None
     """Since when its source says something that was refused."""
-    copied_from: str | None = None
-    """Of an annotated copy: the licence's identifier."""
+    licence: str | None = None
+    """The identifier of the licence that the document is, or is a copy of."""
 
 
 NOTHING_RECORDED = Recorded()
@@ -52,7 +52,7 @@ def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recor
         use=content.use if content else (),
         checks=[_line(check) for check in _checks(verdict)],
         ages=_ages(verdict, recorded) if verdict.is_genuine else (),
-        chain=_chain(recorded, verdict) if verdict.is_genuine else (),
+        chain=_chain(recorded) if verdict.is_genuine else (),
         newer=_newer(verdict, recorded),
     )
 
@@ -112,14 +112,14 @@ def _ages(verdict: Verdict, recorded: Recorded) -> list[Fact]:
     return found
 
 
-def _chain(recorded: Recorded, verdict: Verdict) -> list[VersionLine]:
+def _chain(recorded: Recorded) -> list[VersionLine]:
     return [
         VersionLine(
             identifier=row["identifier"],
             number=row["version"],
             issued_at=row["issued_at"],
             state=_state(row),
-            shown=row["identifier"] == (verdict.identifier or recorded.copied_from),
+            shown=row["identifier"] == recorded.licence,
         )
         for row in recorded.versions
     ]

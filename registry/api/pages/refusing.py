@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from registry.api.pages.finding import Headline, Refusal, Text, Tone
 
-FILE_BYTES = 20 << 20
+FILE_BYTES = 8 << 20
 """Of a licence's file; one with many pages and fonts has less than a tenth of it."""
 _SHOWN = 160
 
