@@ -1,0 +1,1 @@
+"""Public credit data: services on the registry's database."""
