@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from registry.credentials.jcs import canonical
 from registry.credentials.moments import text_of
 from registry.credentials.multibase import base58, from_base58
+from registry.credentials.refusal import Refused
 from registry.signing.signer import Signer
 
 CRYPTOSUITE = "ecdsa-jcs-2019"
@@ -31,14 +32,8 @@ _CURVES = {
 }
 
 
-class ProofRefused(ValueError):  # noqa: N818
-    """A proof does not hold; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class ProofRefused(Refused):
+    """A proof does not hold."""
 
 
 def add_proof(

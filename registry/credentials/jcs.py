@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 import orjson
 import rfc8785
 
+from registry.credentials.refusal import Refused
+
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
@@ -20,14 +22,8 @@ _AS_IS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PAS
 _AS_IS |= orjson.OPT_PASSTHROUGH_DATETIME
 
 
-class DocumentRefused(ValueError):  # noqa: N818
-    """A document is not read at all; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class DocumentRefused(Refused):
+    """A document is not read at all."""
 
 
 def canonical(document: Any) -> bytes:

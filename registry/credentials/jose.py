@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from registry.credentials.jcs import DocumentRefused, canonical, parse_object
 from registry.credentials.multibase import base64url, from_base64url
+from registry.credentials.refusal import Refused
 from registry.signing.signer import Signer
 
 VC = "vc+jwt"
@@ -31,14 +33,8 @@ _ALGORITHMS = {
 _BRINGS_ITS_OWN_KEY = ("jwk", "jku", "x5u")
 
 
-class TokenRefused(ValueError):  # noqa: N818
-    """A token does not hold; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class TokenRefused(Refused):
+    """A token does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +54,26 @@ class Token:
 
 
 def sign_vc(
-    document: Mapping[str, Any], signer: Signer, *, certificates: Sequence[x509.Certificate] = (), typ: str = VC
+    document: Mapping[str, Any],
+    signer: Signer,
+    *,
+    created: datetime,
+    certificates: Sequence[x509.Certificate] = (),
+    typ: str = VC,
 ) -> bytes:
     """The document (without a proof of another form) as a compact JWS; ``certificates``: the signer's and its chain."""
-    header: dict[str, Any] = {"cty": typ.partition("+")[0], "iss": _issuer_of(document)}
-    header |= {"x5c": chain(certificates)} if certificates else {}
-    return sign(canonical({name: value for name, value in document.items() if name != "proof"}), header, signer, typ)
+    payload = canonical({name: value for name, value in document.items() if name != "proof"})
+    return sign(payload, vc_header(document, created, certificates), signer, typ)
+
+
+def vc_header(
+    document: Mapping[str, Any], created: datetime, certificates: Sequence[x509.Certificate]
+) -> dict[str, Any]:
+    """Who says so and since when: ``iss`` and ``iat`` stand in the header, the payload is the credential alone."""
+    issuer = document.get("issuer", document.get("holder"))
+    header: dict[str, Any] = {"cty": "vc", "iat": int(created.timestamp())}
+    header["iss"] = issuer.get("id") if isinstance(issuer, Mapping) else issuer
+    return header | ({"x5c": chain(certificates)} if certificates else {})
 
 
 def sign(payload: bytes, header: Mapping[str, Any], signer: Signer, typ: str) -> bytes:
@@ -161,11 +171,6 @@ def _check_header(header: Mapping[str, Any], certificate: x509.Certificate | Non
             "JWS 头部的证书不是签发机构的印章证书",
             "x5c does not begin with the seal certificate",
         )
-
-
-def _issuer_of(document: Mapping[str, Any]) -> Any:
-    issuer = document.get("issuer", document.get("holder"))
-    return issuer.get("id") if isinstance(issuer, Mapping) else issuer
 
 
 def _refuse(code: str, zh: str, en: str) -> NoReturn:

@@ -15,6 +15,7 @@ from registry.credentials.data_integrity import add_proof
 from registry.credentials.jcs import canonical
 from registry.credentials.moments import text_of
 from registry.credentials.multibase import base64url, from_base64url
+from registry.credentials.refusal import Refused
 from registry.signing.signer import Signer
 
 CONTEXT = "https://www.w3.org/ns/credentials/v2"
@@ -31,14 +32,8 @@ SIZES: Mapping[Purpose, int] = {"revocation": 1, "suspension": 1, "message": 4}
 """Bits an entry takes, by purpose."""
 
 
-class ListRefused(ValueError):  # noqa: N818
-    """An encoded list cannot be used; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class ListRefused(Refused):
+    """An encoded list cannot be used."""
 
 
 def empty(entries: int = MIN_ENTRIES, size: int = 1) -> bytearray:
@@ -78,19 +73,19 @@ def encode(bits: bytes | bytearray) -> str:
 def decode(text: str) -> bytes:
     """The list of an encoded text. Raises :class:`ListRefused`: list_encoding, list_too_large."""
     if not text.startswith("u"):
-        _refuse("list_encoding", "状态列表应以 u 开头（base64url）", "an encoded list begins with u (base64url)")
+        _refuse("list_encoding", "编码列表应以 u 开头（base64url）", "an encoded list begins with u (base64url)")
     try:
         packed = from_base64url(text[1:])
         unpacker = zlib.decompressobj(wbits=31)
         bits = unpacker.decompress(packed, MAX_BYTES + 1)
     except (ValueError, zlib.error) as error:
-        _refuse("list_encoding", "状态列表不是 gzip 的 base64url", f"an encoded list is base64url of gzip: {error}")
+        _refuse("list_encoding", "编码列表不是 gzip 的 base64url", f"an encoded list is base64url of gzip: {error}")
     if len(bits) > MAX_BYTES:
-        _refuse("list_too_large", f"状态列表解压后超过 {MAX_BYTES} 字节", f"unpacks to more than {MAX_BYTES} bytes")
+        _refuse("list_too_large", f"解压后超过 {MAX_BYTES} 字节", f"unpacks to more than {MAX_BYTES} bytes")
     if not unpacker.eof or unpacker.unused_data:
         _refuse(
             "list_encoding",
-            "状态列表的压缩数据不完整或有多余内容",
+            "压缩数据不完整或有多余内容",
             "the gzip data is cut short or goes on behind its end",
         )
     return bits

@@ -21,30 +21,19 @@ from registry.credentials import did
 from registry.credentials.data_integrity import ProofRefused, add_proof, check_proof, one_proof
 from registry.credentials.jcs import DocumentRefused, canonical, parse_object
 from registry.credentials.moments import moment_of, text_of
+from registry.credentials.refusal import Refused
 from registry.signing.certificates import CertificateRefused, check_chain, did_of
 from registry.signing.signer import Signer
 
 _CONTEXT = "https://www.w3.org/ns/credentials/v2"
 
 
-class TrustListRefused(ValueError):  # noqa: N818
-    """A trust list is not to be trusted; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class TrustListRefused(Refused):
+    """A trust list is not to be trusted."""
 
 
-class KeyMistrusted(ValueError):  # noqa: N818
-    """A key may not have signed at that moment; ``code`` says why, ``zh`` and ``en`` say it to people."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
+class KeyMistrusted(Refused):
+    """A key may not have signed at that moment."""
 
 
 @dataclass(frozen=True, slots=True)

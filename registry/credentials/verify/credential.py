@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from registry.credentials import data_integrity
+from registry.credentials.refusal import Refused
 from registry.credentials.trust_list import TrustedIssuer, TrustedKey, TrustList
 from registry.credentials.verify import licence, model, resources, signing, status
 from registry.credentials.verify.findings import Findings
 from registry.credentials.verify.resources import NotAtHand
 from registry.credentials.verify.sources import StatusSource
-from registry.credentials.verify.verdict import CheckFailed, Form, Outcome, Verdict
+from registry.credentials.verify.verdict import Form, Outcome, Verdict
 from registry.domain.licences import states
 
 Latest = Callable[[str], str | None]
@@ -90,7 +91,7 @@ def check_proofs(document: Mapping[str, Any], inquiry: Inquiry, findings: Findin
     """Every proof of the document; the first one's signer."""
     try:
         proofs = signing.proofs_of(document)
-    except CheckFailed as failure:
+    except Refused as failure:
         findings.fail("proof", failure.code, failure.zh, failure.en)
         return Signer()
     signers = [_check_proof(document, proof, inquiry, findings) for proof in proofs]
@@ -104,7 +105,7 @@ def _check_proof(document: Mapping[str, Any], proof: Any, inquiry: Inquiry, find
     findings.ask("signed_at", signing.check_time, signature, inquiry.at)
     signer = check_key(document.get("issuer"), signature.method, signature.created, inquiry, findings)
     if signer.key is not None:
-        findings.ask("signature", signing.check_proof, document, signer.key.public_key, signature.proof)
+        findings.ask("signature", data_integrity.check_proof, document, signer.key.public_key, signature.proof)
     return signer
 
 
@@ -115,7 +116,7 @@ def check_key(issuer: object, method: str, signed_at: datetime | None, inquiry: 
         return Signer(signed_at=signed_at)
     trusted, key = owner
     if signed_at is not None:
-        findings.ask("seal", signing.check_seal, inquiry.trust, trusted, key, signed_at)
+        findings.ask("seal", inquiry.trust.check_key, key, trusted, signed_at)
     return Signer(trusted, key, signed_at)
 
 
@@ -132,7 +133,7 @@ def conclude(
     dates = findings.ask("dates", model.check_dates, document)
     _check_resources(document, inquiry.trust, findings, undisclosed)
     is_licence = licence.is_licence(document)
-    if is_licence and signer.issuer is not None and not undisclosed:
+    if is_licence and signer.issuer is not None:
         findings.ask("identifier", licence.check_identifier, document, signer.issuer)
     entries = findings.ask("status_entries", status.entries_of, document) or []
     outcomes = {Outcome.NOT_GENUINE} if findings.failed else set()
@@ -238,7 +239,7 @@ def _check_status(
             continue
         try:
             reading = status.read(entry, issuer, inquiry.trust, inquiry.statuses, inquiry.at)
-        except CheckFailed as failure:
+        except Refused as failure:
             findings.fail(entry.purpose, failure.code, failure.zh, failure.en)
             outcomes.add(Outcome.STATUS_UNKNOWN)
             continue

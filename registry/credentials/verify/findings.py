@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-from registry.credentials.verify.verdict import Check, CheckFailed
+from registry.credentials.refusal import Refused
+from registry.credentials.verify.verdict import Check
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Findings:
         """Make a check; its answer, or None when it did not pass."""
         try:
             answer = question(*args, **kwargs)
-        except CheckFailed as failure:
+        except Refused as failure:
             self.fail(name, failure.code, failure.zh, failure.en)
             return None
         self.checks.append(PASSED[name])

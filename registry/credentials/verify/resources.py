@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 
+from registry.credentials.build import digest_sri
 from registry.credentials.jcs import parse
 from registry.credentials.multibase import from_base58, from_base64url
 from registry.credentials.trust_list import TrustList
@@ -62,15 +63,19 @@ def _digests(said: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _is_digest(trust: TrustList, address: str, digest: tuple[str, Any]) -> bool:
-    place = ("digest", address, *map(str, digest))
-    known = trust.remembered.get(place)
+    name, text = digest
+    if not isinstance(text, str):
+        return False
+    if name == "digestSRI":
+        return text == _usual_digest(trust, address) or _sri_matches(text, trust.resources[address])
+    return _multibase_matches(text, trust.resources[address])
+
+
+def _usual_digest(trust: TrustList, address: str) -> str:
+    known = trust.remembered.get(("digest", address))
     if known is None:
-        name, text = digest
-        matches = _sri_matches if name == "digestSRI" else _multibase_matches
-        known = isinstance(text, str) and matches(text, trust.resources[address])
-        if known:  # what does not match is an attacker's: it is not remembered
-            trust.remembered[place] = True
-    return bool(known)
+        known = trust.remembered["digest", address] = digest_sri(trust.resources[address])
+    return str(known)
 
 
 def _sri_matches(text: str, data: bytes) -> bool:

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from registry.credentials import data_integrity
-from registry.credentials.data_integrity import ProofRefused
-from registry.credentials.jcs import DocumentRefused
 from registry.credentials.moments import moment_of
-from registry.credentials.trust_list import KeyMistrusted, TrustedIssuer, TrustedKey, TrustList
+from registry.credentials.trust_list import TrustedIssuer, TrustedKey, TrustList
 from registry.credentials.verify.model import id_of, is_url, many
 from registry.credentials.verify.verdict import CheckFailed
 
@@ -85,22 +81,6 @@ def check_owner(trust: TrustList, issuer: object, method: str) -> tuple[TrustedI
         zh = f"签名密钥属于“{owner[0].name}”，不属于签发者“{trusted.name}”"
         _fail("key_of_other_issuer", zh, f"the key is {owner[0].name_en}'s, not the issuer's ({trusted.name_en})")
     return owner
-
-
-def check_seal(trust: TrustList, issuer: TrustedIssuer, key: TrustedKey, signed_at: datetime) -> None:
-    """Whether the key's seal certificate is right and held at that moment, and the key was not revoked."""
-    try:
-        trust.check_key(key, issuer, signed_at)
-    except KeyMistrusted as error:
-        _fail(error.code, error.zh, error.en)
-
-
-def check_proof(document: Mapping[str, Any], key: ec.EllipticCurvePublicKey, proof: Mapping[str, Any]) -> None:
-    """The signature itself."""
-    try:
-        data_integrity.check_proof(document, key, proof)
-    except (ProofRefused, DocumentRefused) as error:
-        _fail(error.code, error.zh, error.en)
 
 
 def proofs_of(document: Mapping[str, Any]) -> list[Any]:

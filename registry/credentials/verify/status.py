@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from registry.credentials import status_list
-from registry.credentials.data_integrity import ASSERTION
+from registry.credentials.data_integrity import ASSERTION, check_proof
 from registry.credentials.jcs import DocumentRefused, parse_object
+from registry.credentials.refusal import Refused
 from registry.credentials.trust_list import TrustList
 from registry.credentials.verify import model, signing
 from registry.credentials.verify.sources import FetchedList, StatusSource
@@ -117,10 +118,9 @@ def _check(url: str, body: bytes, issuer: str, trust: TrustList, at: datetime) -
             _fail("issuer", "它不是该证照签发者的列表", "it is not a list of the credential's issuer")
         _check_signature(document, issuer, trust, at)
         bits = status_list.decode(str(subject.get("encodedList")))
-    except CheckFailed as error:
-        raise CheckFailed(f"list_{error.code}", f"状态列表：{error.zh}", f"the status list: {error.en}") from None
-    except status_list.ListRefused as error:
-        _fail(error.code, error.zh, error.en)
+    except Refused as error:
+        code = f"list_{error.code.removeprefix('list_')}"
+        _fail(code, f"状态列表：{error.zh}", f"the status list: {error.en}")
     purposes = tuple(one for one in model.many(subject.get("statusPurpose")) if isinstance(one, str))
     return _Checked(body, issuer, purposes, bits, valid_from, valid_until)
 
@@ -138,8 +138,8 @@ def _check_signature(document: Mapping[str, Any], issuer: str, trust: TrustList,
         signing.check_time(signature, at)
         trusted, key = signing.check_owner(trust, issuer, signature.method)
         assert signature.created is not None  # noqa: S101 - check_time asked
-        signing.check_seal(trust, trusted, key, signature.created)
-        signing.check_proof(document, key.public_key, signature.proof)
+        trust.check_key(key, trusted, signature.created)
+        check_proof(document, key.public_key, signature.proof)
 
 
 def _check_current(known: _Checked, fetched: FetchedList, at: datetime) -> None:

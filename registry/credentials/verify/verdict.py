@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from registry.credentials.moments import text_of
+from registry.credentials.refusal import Refused
 
 
 class Outcome(StrEnum):
@@ -55,14 +56,8 @@ class Check:
         return {"name": self.name, "passed": self.passed, "code": self.code, "zh": self.zh, "en": self.en}
 
 
-class CheckFailed(Exception):  # noqa: N818
+class CheckFailed(Refused):
     """A check did not pass."""
-
-    def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.code = code
-        self.zh = zh
-        self.en = en
 
 
 @dataclass(frozen=True, slots=True)

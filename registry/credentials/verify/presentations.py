@@ -1,0 +1,146 @@
+"""Presentations: a holder shows credentials to a verifier who asked. Each credential is verified by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from registry.credentials import data_integrity
+from registry.credentials.did import KeyRefused, from_multikey
+from registry.credentials.jcs import canonical
+from registry.credentials.refusal import Refused
+from registry.credentials.verify import model, signing
+from registry.credentials.verify.credential import SEVERITY, Inquiry
+from registry.credentials.verify.findings import Findings
+from registry.credentials.verify.signing import Signature
+from registry.credentials.verify.verdict import CheckFailed, Form, Outcome, Verdict
+
+ENVELOPED = "EnvelopedVerifiableCredential"
+MOST = 100
+"""Credentials in one presentation."""
+
+_DID_KEY = "did:key:"
+_MEDIA_TYPES = ("application/vc+jwt", "application/vc+sd-jwt")
+
+VerifyOne = Callable[[bytes], Verdict]
+
+
+def verify_presentation(
+    document: Mapping[str, Any], inquiry: Inquiry, findings: Findings, verify_one: VerifyOne
+) -> Verdict:
+    """A presentation with a Data Integrity proof of its holder.
+
+    Its outcome is the gravest of its credentials', and ``not_genuine`` when the presentation itself does not hold.
+    """
+    findings.ask("context", model.check_context, document)
+    findings.ask("type", model.check_types, document, model.PRESENTATION)
+    findings.ask("id", model.check_id, document)
+    enclosed = findings.ask("presentation", _enclosed, document) or []
+    _check_holder(document, inquiry, findings)
+    verdicts = tuple(verify_one(one) for one in enclosed)
+    invalid = [one for one in verdicts if not one.is_valid]
+    outcomes = {one.outcome for one in verdicts} | ({Outcome.NOT_GENUINE} if findings.failed else set())
+    if invalid:
+        zh, en = f"{len(invalid)} 份凭证未通过核验", f"{len(invalid)} of {len(verdicts)} credentials did not pass"
+        findings.fail("credentials", invalid[0].outcome.value, zh, en)
+    else:
+        findings.passed("credentials")
+    return Verdict(
+        outcome=next(one for one in SEVERITY if one in outcomes or one is Outcome.VALID),
+        form=Form.PRESENTATION,
+        checks=tuple(findings.checks),
+        at=inquiry.at,
+        document=document,
+        issuer=model.id_of(document.get("holder")),
+        trust_as_of=inquiry.trust.issued_at,
+        credentials=verdicts,
+    )
+
+
+def unwrap(document: Mapping[str, Any]) -> bytes | None:
+    """The token within an EnvelopedVerifiableCredential; None for anything else. Raises CheckFailed (envelope)."""
+    if ENVELOPED not in model.types_of(document):
+        return None
+    address = document.get("id")
+    media_type, comma, data = address.removeprefix("data:").partition(",") if isinstance(address, str) else ("", "", "")
+    if not str(address).startswith("data:") or not comma or media_type not in _MEDIA_TYPES:
+        _fail(
+            "envelope",
+            "封装凭证的 id 应为 data:application/vc+jwt 地址",
+            "the envelope's id is no data: URL of a token",
+        )
+    try:
+        return data.encode("ascii")
+    except ValueError:
+        _fail("envelope", "封装凭证无法读取", "what the envelope holds cannot be read")
+
+
+def _enclosed(document: Mapping[str, Any]) -> list[bytes]:
+    """The credentials presented, as documents of their own."""
+    enclosed = model.many(document.get("verifiableCredential"))
+    if not enclosed:
+        _fail("presentation_empty", "没有出示任何凭证", "no credential is presented")
+    if len(enclosed) > MOST:
+        _fail("presentation_full", f"出示的凭证超过 {MOST} 份", f"more than {MOST} credentials are presented")
+    if not all(isinstance(one, dict) for one in enclosed):
+        _fail("presentation_malformed", "verifiableCredential 应为对象", "a verifiableCredential is not an object")
+    if "holder" in document and not model.is_url(model.id_of(document["holder"])):
+        _fail("holder_malformed", "持有者（holder）应为网址", "holder is not a URL nor an object with one")
+    return [canonical(one) for one in enclosed]
+
+
+def _check_holder(document: Mapping[str, Any], inquiry: Inquiry, findings: Findings) -> None:
+    try:
+        proofs = signing.proofs_of(document)
+    except Refused as failure:
+        findings.fail("proof", failure.code, failure.zh, failure.en)
+        return
+    for proof in proofs:
+        signature = findings.ask("proof", signing.read_proof, proof, data_integrity.AUTHENTICATION)
+        if signature is None:
+            continue
+        findings.ask("signed_at", signing.check_time, signature, inquiry.at)
+        if inquiry.challenge is None and inquiry.domain is None:
+            findings.skip("challenge", "no_challenge", "未要求应答随机数", "no challenge was asked for")
+        else:
+            findings.ask("challenge", _check_challenge, signature, inquiry)
+        key = findings.ask("key", _key, document, signature, inquiry)
+        if key is not None:
+            findings.ask("holder", data_integrity.check_proof, document, key, signature.proof)
+
+
+def _check_challenge(signature: Signature, inquiry: Inquiry) -> None:
+    for name, expected in (("challenge", inquiry.challenge), ("domain", inquiry.domain)):
+        said = signature.proof.get(name)
+        if expected is not None and said not in (expected, [expected]):
+            zh = f"出示内容的 {name} 与本次核验不符"
+            _fail(f"{name}_wrong", zh, f"the presentation's {name} is not the one asked for")
+
+
+def _key(document: Mapping[str, Any], signature: Signature, inquiry: Inquiry) -> ec.EllipticCurvePublicKey:
+    """The holder's key: within a did:key itself, or an issuer's in the trust list."""
+    controller, _, fragment = signature.method.partition("#")
+    holder = model.id_of(document.get("holder"))
+    if holder is not None and holder != controller:
+        _fail("holder_key", "签名密钥不属于持有者", "the signing key is not the holder's")
+    if controller.startswith(_DID_KEY):
+        try:
+            key = from_multikey(controller.removeprefix(_DID_KEY))
+        except KeyRefused as error:
+            _fail("holder_key", "持有者的密钥无法使用", f"the holder's key cannot be used: {error}")
+        if fragment != controller.removeprefix(_DID_KEY):
+            _fail("holder_key", "验证方法与 did:key 不符", "the verification method is not the did:key's own")
+        return key
+    owner = inquiry.trust.owner(signature.method)
+    if owner is None:
+        _fail("holder_unknown", "持有者的密钥无从得知", "the holder's key is neither a did:key nor in the trust list")
+    issuer, trusted = owner
+    if signature.created is not None:
+        inquiry.trust.check_key(trusted, issuer, signature.created)
+    return trusted.public_key
+
+
+def _fail(code: str, zh: str, en: str) -> NoReturn:
+    raise CheckFailed(code, zh, en)
