@@ -227,6 +227,7 @@ def _value_faults(data: Mapping[str, Any], properties: Mapping[str, Any]) -> Ite
             found = properties.get(item["field"], {})
             values = _values_of(found.get("items", found))
             yield from _code_list_faults(("items", number, "codes"), item["codes"], item["field"], values)
+            yield from _title_faults(("items", number, "codes"), item["codes"])
     if isinstance(data.get("conditions"), list):
         for number, condition in enumerate(data["conditions"]):
             values = _values_of(properties.get(condition["field"], {}))
@@ -240,6 +241,19 @@ def _code_list_faults(key: Key, codes: Mapping[str, Any], field: str, values: li
         if values and code not in values:
             hint = did_you_mean(code, values)
             yield (*key, code), f"{field} is never {code!r}; expected one of {', '.join(values)}{hint}"
+
+
+def _title_faults(key: Key, codes: Mapping[str, Any]) -> Iterator[Fault]:
+    """Values travel by their Chinese titles: each must lead back to one value."""
+    first: dict[str, str] = {}
+    for code, title in codes.items():
+        zh = title["zh"]
+        taken = first.setdefault(zh, code)
+        if taken != code or (zh in codes and zh != code):
+            yield (
+                (*key, code, "zh"),
+                f"{zh} stands for {taken if taken != code else zh} already; expected another title",
+            )
 
 
 def _personal_faults(data: Mapping[str, Any], personal: set[str]) -> Iterator[Fault]:

@@ -115,7 +115,7 @@ class _Rules:
         self.type = licence_type
         self.number_fits = re.compile(licence_type.number.pattern).fullmatch
         self.code_types = frozenset(licence_type.holder.code_types)
-        self.unlimited = frozenset(licence_type.term.unlimited)
+        self.unlimited = licence_type.term.unlimited
         self.items = tuple((item.name, item.field, _READERS[item.kind], item) for item in licence_type.items)
 
     def content(self, record: Record) -> Content:

@@ -8,7 +8,7 @@ names.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -47,7 +47,8 @@ SHORT_NAMES = {
 WITHOUT_END = "长期"
 """How other systems write a term without end; here such an element is absent."""
 
-_MANDATORY = ("ZZLXDM", "ZZBH", "ZZBS", "ZZBFJG", "ZZBFRQ", "CZZT", "CZZTDM", "CZZTDMLXDM")
+_MANDATORY = ("ZZLXDM", "ZZBH", "ZZBS", "ZZBFJG", "ZZBFRQ")
+"""Beside the holders; what is left out of the standard's mandatory elements follows from these."""
 _COMPACT_DATE = 8
 
 
@@ -139,10 +140,10 @@ def from_metadata(licence_type: LicenceType, metadata: Mapping[str, Any]) -> Des
     """
     reading = _Reading(metadata)
     parsed = reading.identifier()
-    if metadata.get("ZZLXDM") not in {None, "", licence_type.code}:
+    if reading.text("ZZLXDM") not in {"", licence_type.code}:
         reading.refuse("ZZLXDM", f"应为 {licence_type.code}", f"expected {licence_type.code}")
     holders = reading.holders()
-    number, issuer_name = reading.text("ZZBH"), reading.text("ZZBFJG")
+    number, issuer_name, issuer_code = (reading.text(element) for element in ("ZZBH", "ZZBFJG", "ZZBFJGDM"))
     issued_on = reading.day("ZZBFRQ")
     valid_from, valid_to = reading.day("ZZYXQQSRQ"), reading.day("ZZYXQJZRQ")
     items = reading.items(licence_type.items)
@@ -154,7 +155,7 @@ def from_metadata(licence_type: LicenceType, metadata: Mapping[str, Any]) -> Des
         number=number,
         holders=holders,
         issuer_name=issuer_name,
-        issuer_code=metadata.get("ZZBFJGDM") or parsed.identifier.issuer_code,
+        issuer_code=issuer_code or parsed.identifier.issuer_code,
         issued_on=issued_on,
         valid_from=valid_from or issued_on,
         valid_to=valid_to,
@@ -363,22 +364,24 @@ class _Reading:
         return None
 
     def holders(self) -> tuple[Holder, ...]:
-        listed = self.metadata.get("CZZTXX", [self.metadata])
-        holders = []
-        for found in listed if isinstance(listed, list) else [None]:
-            parts = (
-                [found.get(key) for key in ("CZZT", "CZZTDM", "CZZTDMLXDM")] if isinstance(found, Mapping) else [None]
+        if "CZZTXX" not in self.metadata:
+            return (self._holder(self.metadata),)
+        listed = self.metadata["CZZTXX"]
+        if not isinstance(listed, list) or not listed or not all(isinstance(found, Mapping) for found in listed):
+            self.refuse("CZZTXX", "应为持证主体列表", "expected a list of holders")
+            return ()
+        return tuple(self._holder(found) for found in listed)
+
+    def _holder(self, elements: Mapping[str, Any]) -> Holder:
+        texts = [elements.get(element) for element in ("CZZT", "CZZTDM", "CZZTDMLXDM")]
+        name, code, code_type = (text if isinstance(text, str) else "" for text in texts)
+        if not name or not code:
+            self.refuse(
+                "CZZT", "每个持证主体应有名称和代码（CZZTDM）", "expected a name and a code (CZZTDM) for each holder"
             )
-            if any(not isinstance(part, str) for part in parts):
-                if found is not self.metadata:
-                    self.refuse(
-                        "CZZTXX", "每个持证主体应有名称、代码和代码类型代码", "expected CZZT, CZZTDM, CZZTDMLXDM each"
-                    )
-                continue
-            if parts[2] not in HOLDER_CODE_TYPES:
-                self.refuse("CZZTDMLXDM", "应为 GB/T 36903 附录A 的代码", "expected a code of GB/T 36903 annex A")
-            holders.append(Holder(*parts))
-        return tuple(holders)
+        if code_type not in HOLDER_CODE_TYPES:
+            self.refuse("CZZTDMLXDM", "应为 GB/T 36903 附录A 的代码", "expected a code of GB/T 36903 annex A")
+        return Holder(name, code, code_type)
 
     def items(self, items: Sequence[Item]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -389,7 +392,7 @@ class _Reading:
             if item.kind == "date":
                 day = self.day(item.short_name)
                 value = day.isoformat() if day is not None else None
-            elif not isinstance(value, _ELEMENT_TYPES[item.kind]):
+            elif not _FITS[item.kind](value):
                 self.refuse(item.short_name, "数据类型不符", f"expected a {item.kind}")
                 continue
             found[item.name] = _from_element(item, value)
@@ -407,4 +410,20 @@ class _Reading:
         return Seal(self.text("ZZQZR"), at, self.text("ZZQZMC"))
 
 
-_ELEMENT_TYPES: dict[str, type] = {"text": str, "list": list, "money": dict}
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
+
+
+def _is_money(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"amount", "unit", "currency"}
+        and all(isinstance(part, str) for part in value.values())
+    )
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "list": _is_list,
+    "money": _is_money,
+}

@@ -85,7 +85,9 @@ def test_a_renewal_is_02_and_gives_an_expired_licence_its_force_again(
 
 @given(st.sampled_from([None, *ANY]), st.sampled_from(ANY), st.booleans())
 def test_only_from_expiry_to_validity_does_a_renewal_allow_what_else_is_refused(
-    from_state: str | None, to_state: str, renewed: bool
+    from_state: str | None,
+    to_state: str,
+    renewed: bool,  # noqa: FBT001  (drawn)
 ) -> None:
     allowed = {(start, end) for start, end, _ in ALLOWED} | ({("05", "01")} if renewed else set())
     try:
