@@ -8,18 +8,35 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from registry.api import problems
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
-from registry.api.routes import batches, changes, datasets, entities, health, quarantine, records, token
+from registry.api.routes import (
+    batches,
+    changes,
+    copies,
+    datasets,
+    entities,
+    health,
+    issuers,
+    licences,
+    quarantine,
+    records,
+    sharing_service,
+    status,
+    token,
+    verification,
+)
 from registry.api.routes import problems as problem_pages
 from registry.api.security import Public, check_rules
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 from registry.api.tokens import Tokens, load_key
+from registry.licences.errors import CopyRefused, CredentialRefused, FormNotOffered, LicenceServiceError
 from registry.storage.reads.pool import DatabaseBusy, ReadError, ReadTookTooLong
 
 PREFIX = "/api/v1"
@@ -35,7 +52,7 @@ The records that departments share, validated, with their history, through one i
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
-    """The API. Opens nothing but the token key; the database may still be down. Raises TokenKeyError."""
+    """The API. Opens nothing but the token key; the database may be down. Raises TokenKeyError, LicenceTypeError."""
     state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
 
     @asynccontextmanager
@@ -57,17 +74,19 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.api = state
     api = APIRouter(prefix=PREFIX)
-    for module in (token, datasets, records, entities, changes, batches, quarantine):
+    for module in (token, datasets, records, entities, changes, licences, copies, batches, quarantine):
         api.include_router(module.router)
     app.include_router(api)
-    app.include_router(health.router)
-    app.include_router(problem_pages.router)
+    app.include_router(licences.addresses)
+    for module in (issuers, status, sharing_service, verification, health, problem_pages):
+        app.include_router(module.router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
     app.add_middleware(Envelope)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ReadError, _unreadable)
+    app.add_exception_handler(LicenceServiceError, _refused)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     check_rules(app)
     return app
@@ -92,7 +111,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
         for found in error.errors()
     ]
     names = ", ".join(str(found["loc"][-1]) for found in error.errors())
-    problem = Problem(problems.INVALID_PARAMETER, f"参数无效：{names}。", f"Not valid: {names}.", errors=errors)
+    in_body = all(found["loc"][0] == "body" for found in error.errors())
+    kind = problems.INVALID_BODY if in_body else problems.INVALID_PARAMETER
+    problem = Problem(kind, f"参数无效：{names}。", f"Not valid: {names}.", errors=errors)
     return respond(request, problem)
 
 
@@ -100,7 +121,26 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     kinds = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED, 413: problems.TOO_LONG}
     kind = kinds.get(error.status_code, problems.INVALID_REQUEST)
-    return respond(request, Problem(kind, headers=error.headers))
+    headers = {"Allow": _allowed(request)} if kind is problems.METHOD_NOT_ALLOWED else error.headers
+    return respond(request, Problem(kind, headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route of this address: one address may have a route for each of its methods."""
+    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in matching for method in route.methods}))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the licence services refuse, with their own reason."""
+    assert isinstance(error, LicenceServiceError)  # noqa: S101
+    kinds = {
+        CopyRefused: problems.LICENCE_NOT_VALID,
+        CredentialRefused: problems.CREDENTIAL_REFUSED,
+        FormNotOffered: problems.NOT_ACCEPTABLE,
+    }
+    kind = kinds.get(type(error), problems.NOT_FOUND)
+    return respond(request, Problem(kind, f"{error.zh}。", f"{error.en}.", members={"reason": error.code}))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

@@ -18,7 +18,11 @@ from registry.storage.database import connect
 
 OPERATE = "operate"
 READ_ALL = "read:*"
-_SCOPE = re.compile(r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})")
+LICENCE_ALL = "licence:*"
+_SCOPE = re.compile(
+    r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})|licence:(\*|[a-z][a-z0-9_]{0,62})|issue:([0-9]{6}|[0-9A-Z]{18})"
+)
+_SCOPES = "read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code> or operate"
 _COLUMNS = "id, name, scopes, created_at, revoked_at"
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1
 
@@ -49,14 +53,18 @@ class NewClient:
 
 
 def add(database_url: str, name: str, scopes: Sequence[str]) -> NewClient:
-    """Enter a client with what it may do: ``read:<dataset>``, ``read:*``, ``operate``. Raises ClientError."""
+    """Enter a client with what it may do. Raises ClientError.
+
+    ``read:<dataset>``, ``read:*``: records; ``licence:<type>``, ``licence:*``: licences in every form, and copies of
+    them; ``issue:<issuer code>``: credentials of one's own, signed for that issuer; ``operate``: batches, quarantine.
+    """
     if not name.strip():
         raise ClientError("a client needs a name: the system and who is responsible for it")
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
-            raise ClientError(f"there is no scope {scope!r}; expected read:<dataset>, read:* or operate")
+            raise ClientError(f"there is no scope {scope!r}; expected {_SCOPES}")
     if not scopes:
-        raise ClientError("a client needs at least one scope: read:<dataset>, read:* or operate")
+        raise ClientError(f"a client needs at least one scope: {_SCOPES}")
     granted = tuple(sorted(set(scopes)))
     client = NewClient(f"client-{secrets.token_hex(8)}", name.strip(), granted, secrets.token_urlsafe(32))
     with connect(database_url) as connection:

@@ -17,6 +17,13 @@ from registry.api.problems import INTERNAL, INVALID_REQUEST, TOO_LONG, Problem, 
 QUERY_BYTES = 8192
 PATH_BYTES = 8192
 BODY_BYTES = 16384
+JSON_DOCUMENT_BYTES = 2 << 20
+PDF_DOCUMENT_BYTES = 20 << 20
+_DOCUMENTS = {"/credentials/verify", "/presentations/verify", "/credentials/issue"}
+"""Where a whole credential or a licence's PDF may be sent."""
+_PAGE = "/verify"
+_PAGE_BYTES = 80 << 20
+"""The page takes more than it reads, to be able to say that a file is too large."""
 _TRACE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _log = logging.getLogger("registry.api.access")
 
@@ -66,18 +73,28 @@ class Envelope:
             await refusal(scope, receive, send)
             return
         scope["path"] = _path(scope)
-        await self._app(scope, _limited(receive), send)
+        await self._app(scope, _limited(receive, _body_bytes(scope)), send)
 
 
-def _limited(receive: Receive) -> Receive:
+def _body_bytes(scope: Scope) -> int:
+    """How long the body may be."""
+    if scope["path"] == _PAGE:
+        return _PAGE_BYTES
+    if scope["path"] not in _DOCUMENTS:
+        return BODY_BYTES
+    media_type = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return PDF_DOCUMENT_BYTES if media_type == b"application/pdf" else JSON_DOCUMENT_BYTES
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
     size = 0
 
     async def receive_some() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > BODY_BYTES:
-            raise Problem(TOO_LONG, f"请求体超过 {BODY_BYTES} 字节。", f"The body is longer than {BODY_BYTES} bytes.")
+        if size > limit:
+            raise Problem(TOO_LONG, f"请求体超过 {limit} 字节。", f"The body is longer than {limit} bytes.")
         return message
 
     return receive_some

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import models, problems, security
+from registry.api import licence_models, models, problems, security
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -40,7 +40,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     components.update(problem.pop("$defs", {}))
     components["Problem"] = problem
-    for model in vars(models).values():
+    for model in [*vars(models).values(), *vars(licence_models).values()]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
             extra = model.model_config.get("json_schema_extra")
@@ -76,6 +76,10 @@ def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
     }
     if "after" in names:
         yield problems.INVALID_CURSOR
+    if "{identifier}" in route.path:
+        yield from (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)
+    if route.path.endswith(("/licences/{identifier}", "/copies/{copy}")):
+        yield problems.NOT_ACCEPTABLE
     if "{entity}" in route.path:
         yield problems.INVALID_ENTITY_CODE
     if route.path.endswith("/token"):

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 import orjson
-from fastapi import Path, Query, Request
+from fastapi import Header, Path, Query, Request
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 
@@ -42,6 +42,7 @@ After = Annotated[
     str | None,
     Query(max_length=2000, description="`next` of the page before, with the same other parameters 上一页的 next"),
 ]
+IfNoneMatch = Annotated[str | None, Header(max_length=2000, description="The ETag of what the caller has")]
 AsOf = Annotated[
     datetime | None,
     Query(

@@ -91,6 +91,46 @@ TOO_LONG = _caller(
     "request-too-long", 413, "请求过长", "The request is longer than the hub accepts",
     "缩短请求。", "Ask for less at once; the detail names the limit.",
 )  # fmt: skip
+MALFORMED_IDENTIFIER = _caller(
+    "malformed-licence-identifier", 400, "证照标识格式有误", "This is no identifier of a licence",
+    "证照标识形如 1.2.156.3005.2.<类型代码>.<颁发机构代码>.<流水号>.<版本号>.<校验位>（GB/T 36904）。",
+    "Expected 1.2.156.3005.2.<type code>.<issuer code>.<serial>.<version>.<check character> (GB/T 36904).",
+)  # fmt: skip
+WRONG_CHECK_CHARACTER = _caller(
+    "wrong-check-character", 400, "证照标识校验位不符", "The identifier's check character does not fit",
+    "标识抄录有误：请核对证照上的标识，或扫描二维码。",
+    "It was copied wrongly: compare it with the licence, or scan the QR code.",
+)  # fmt: skip
+NOT_ACCEPTABLE = _caller(
+    "not-acceptable", 406, "没有所要求的形式", "There is no such form of this",
+    "detail 和 forms 中列出可用的形式；用 Accept 头或 form 参数指定。",
+    "The detail and forms list those that there are; name one in Accept or in the parameter form.",
+)  # fmt: skip
+UNSUPPORTED_MEDIA_TYPE = _caller(
+    "unsupported-media-type", 415, "不支持该内容类型", "The body's media type is not known here",
+    "使用 detail 中列出的 Content-Type。", "Use a Content-Type that the detail lists.",
+)  # fmt: skip
+INVALID_BODY = _caller(
+    "invalid-body", 400, "请求体无效", "The body is not valid",
+    "按 errors 中的说明更正请求体后重试。", "Correct the members named in errors; each entry says what is expected.",
+)  # fmt: skip
+DOCUMENT_REFUSED = _caller(
+    "document-refused", 400, "文件无法读取", "The document cannot be read",
+    "detail 说明原因；请提交未经改动的原始文件。", "The detail says why; send the original, as it was issued.",
+)  # fmt: skip
+CREDENTIAL_REFUSED = _caller(
+    "credential-refused", 400, "凭证不能签发", "The credential cannot be issued",
+    "按 detail 更正凭证后重试。", "Correct the credential as the detail says.",
+)  # fmt: skip
+LICENCE_NOT_VALID = _caller(
+    "licence-not-valid", 409, "证照当前无效", "The licence is not valid now",
+    "只有有效的现行版本可以制作加注件。", "Copies are made of the current version of a valid licence only.",
+)  # fmt: skip
+SIGNING_UNAVAILABLE = ProblemType(
+    "signing-unavailable", 503, "hub", "暂不能签名", "The hub cannot sign now",
+    "已签好的内容仍可读取；运营方须为接口配置主密钥 SHUQIAO_MASTER_KEY。",
+    "What has been signed is still served; the operator has to give the API the master key (SHUQIAO_MASTER_KEY).", 60,
+)  # fmt: skip
 DATABASE_UNAVAILABLE = ProblemType(
     "database-unavailable", 503, "hub", "登记库暂不可用", "The registry's database does not answer",
     "稍后按 Retry-After 重试；请求本身没有错误。", "Try again after Retry-After; nothing is wrong with the request.", 5,
@@ -116,8 +156,10 @@ TYPES: Mapping[str, ProblemType] = {
     kind.name: kind
     for kind in (
         INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, INVALID_REQUEST, INVALID_CLIENT,
-        INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, DATABASE_UNAVAILABLE,
-        BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
+        INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
+        WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
+        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, BUSY, TOOK_TOO_LONG,
+        NOT_READY, INTERNAL,
     )
 }  # fmt: skip
 

@@ -5,6 +5,9 @@
 ``known_client``   any client with a valid token and at least one scope
 ``reader``         a client that may read at least one dataset
 ``dataset_reader`` a client that may read the dataset in the path: ``read:<dataset>`` or ``read:*``
+``licence_reader`` a client that may read the licences of at least one type: ``licence:<type>`` or ``licence:*``
+``issuing_client`` a client that may have credentials signed for at least one issuer: ``issue:<issuer code>``
+``sharing_client`` a client that names itself in the body, as GB/T 36906 has it; who it is not gets the code 11
 ``operator``       a client with ``operate``: batches and the quarantine
 =================  ==========================================================================
 """
@@ -21,7 +24,7 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
 
-from registry.api.clients import OPERATE, READ_ALL
+from registry.api.clients import LICENCE_ALL, OPERATE, READ_ALL
 from registry.api.parameters import only_declared
 from registry.api.problems import NOT_FOUND, NOT_GRANTED, UNAUTHENTICATED, Problem
 from registry.api.state import state_of
@@ -35,6 +38,9 @@ _bearer = OAuth2(
             scopes={
                 "read:*": "every dataset 全部资源",
                 "read:{dataset}": "one dataset, for example read:legal_entity 单项资源",
+                "licence:*": "licences of every type, and copies of them 全部证照类型",
+                "licence:{type}": "licences of one type, for example licence:food_business_licence 单个证照类型",
+                "issue:{issuer code}": "credentials of one's own, signed for that issuer 以该机构名义签发凭证",
                 "operate": "batches and quarantine 批次与退回数据",
             },
         )
@@ -64,6 +70,15 @@ class Caller:
     def readable(self, datasets: Iterable[DatasetState]) -> list[DatasetState]:
         """Those datasets whose records are granted."""
         return [dataset for dataset in datasets if self.may_read(dataset.name)]
+
+    def may_see(self, licence_type: str) -> bool:
+        """Whether the licences of a type are granted."""
+        return LICENCE_ALL in self.scopes or f"licence:{licence_type}" in self.scopes
+
+    @property
+    def issues_for(self) -> frozenset[str]:
+        """The codes of the issuers for whom it may have credentials signed."""
+        return frozenset(scope.removeprefix("issue:") for scope in self.scopes if scope.startswith("issue:"))
 
 
 async def public(request: Request) -> None:
@@ -100,6 +115,29 @@ async def dataset_reader(
     return caller
 
 
+async def licence_reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that may read the licences of at least one type."""
+    caller = await _caller(request, authorization)
+    if not any(scope.startswith("licence:") for scope in caller.scopes):
+        raise Problem(NOT_GRANTED, "需要授权范围 licence:<type>。", "The scope licence:<type> is needed.")
+    only_declared(request)
+    return caller
+
+
+async def issuing_client(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that may have credentials signed for at least one issuer."""
+    caller = await _caller(request, authorization)
+    if not caller.issues_for:
+        raise Problem(NOT_GRANTED, "需要授权范围 issue:<颁发机构代码>。", "The scope issue:<issuer code> is needed.")
+    only_declared(request)
+    return caller
+
+
+async def sharing_client(request: Request) -> None:
+    """A client that names itself in the body: the route asks :func:`identified` who it is."""
+    only_declared(request)
+
+
 async def operator(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
     """A client with ``operate``."""
     caller = await _caller(request, authorization)
@@ -109,12 +147,17 @@ async def operator(request: Request, authorization: Annotated[str | None, Securi
     return caller
 
 
-RULES: tuple[Callable[..., Any], ...] = (public, known_client, reader, dataset_reader, operator)
+RULES: tuple[Callable[..., Any], ...] = (
+    public, known_client, reader, dataset_reader, licence_reader, issuing_client, sharing_client, operator,
+)  # fmt: skip
 
 Public = Depends(public)
 KnownClient = Annotated[Caller, Depends(known_client)]
 Reader = Annotated[Caller, Depends(reader)]
 DatasetReader = Annotated[Caller, Depends(dataset_reader)]
+LicenceReader = Annotated[Caller, Depends(licence_reader)]
+IssuingClient = Annotated[Caller, Depends(issuing_client)]
+SharingClient = Depends(sharing_client)
 Operator = Annotated[Caller, Depends(operator)]
 
 
@@ -151,9 +194,14 @@ async def _caller(request: Request, authorization: str | None) -> Caller:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem(UNAUTHENTICATED, "请求没有携带访问令牌。", "The request carries no access token.")
+    return await identified(request, token.strip())
+
+
+async def identified(request: Request, token: str) -> Caller:
+    """The client that a token was given to, as it stands now. Raises Problem."""
     state = state_of(request)
     try:
-        claims = state.tokens.verify(token.strip())
+        claims = state.tokens.verify(token)
     except TokenRefused as error:
         raise _refused("访问令牌无效或已过期。", f"The access token is refused: {error}.") from error
     client = await state.client(claims.client_id)

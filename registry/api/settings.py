@@ -6,6 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from registry.signing import master_key
+from registry.signing.master_key import MasterKey, MasterKeyError
 
 
 class ApiSettingsError(ValueError):
@@ -32,6 +36,17 @@ class ApiSettings:
     statement_seconds: float = 10.0
     feed_poll_seconds: float = 0.5
     """How often a waiting reader of the change feed looks again."""
+    public_url: str = ""
+    """Where the world reaches this hub, without a slash at its end: part of everything that is signed."""
+    master_key: MasterKey | None = field(default=None, repr=False)
+    """Opens the issuers' private keys; without it everything that is stored is served and nothing signed."""
+    licence_types: tuple[Path, ...] = ()
+    """Further folders of licence types, beside those that the hub brings along."""
+
+    @property
+    def base(self) -> str:
+        """``public_url``, or this process's own address if none is set."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
 
 
 def from_environment(environ: Mapping[str, str] | None = None, *, port: int | None = None) -> ApiSettings:
@@ -49,6 +64,9 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int | No
         token_key=key,
         host=given.get("SHUQIAO_API_HOST") or "127.0.0.1",
         port=_port(given.get("SHUQIAO_API_PORT") or "8000") if port is None else port,
+        public_url=_public_url(given.get("SHUQIAO_PUBLIC_URL") or ""),
+        master_key=_master_key(given),
+        licence_types=tuple(map(Path, filter(None, given.get("SHUQIAO_LICENCE_TYPES", "").split(os.pathsep)))),
     )
 
 
@@ -56,3 +74,24 @@ def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 1 << 16:
         return int(text)
     raise ApiSettingsError(f"SHUQIAO_API_PORT cannot be {text!r}; expected a port number, 1 to 65535 (0: any free one)")
+
+
+def _public_url(text: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment or parts.username):
+        return text.rstrip("/")
+    raise ApiSettingsError(f"SHUQIAO_PUBLIC_URL cannot be {text!r}; expected an address such as https://hub.example.cn")
+
+
+def _master_key(given: Mapping[str, str]) -> MasterKey | None:
+    """From the text or the file; none is no error: the API serves what is stored, and signs nothing."""
+    try:
+        if text := given.get("SHUQIAO_MASTER_KEY"):
+            return master_key.from_text(text)
+        if path := given.get("SHUQIAO_MASTER_KEY_FILE"):
+            return master_key.from_file(Path(path))
+    except MasterKeyError as error:
+        raise ApiSettingsError(str(error)) from None
+    return None

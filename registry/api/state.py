@@ -9,8 +9,11 @@ from typing import Generic, TypeVar
 
 from starlette.requests import Request
 
+from registry.api.licensing import Licensing
 from registry.api.settings import ApiSettings
 from registry.api.tokens import Tokens
+from registry.api.trust_documents import TrustDocuments
+from registry.api.verifying import Verifier
 from registry.storage.reads import clients, datasets
 from registry.storage.reads.clients import Client
 from registry.storage.reads.datasets import DatasetState
@@ -45,11 +48,14 @@ class Remembered(Generic[Value]):
 
 
 class ApiState:
-    """The parts of a running API."""
+    """The parts of a running API. Raises LicenceTypeError with everything that is wrong with a type's file."""
 
     def __init__(self, settings: ApiSettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
         self.pool = Pool(settings.database_url, size=settings.pool_size, statement_seconds=settings.statement_seconds)
+        self.licensing = Licensing(settings, self.pool)
+        self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwk)
+        self.verifier = Verifier(self.trust, self.pool, settings.base)
         self.hashing = asyncio.Semaphore(2)
         """Secrets are hashed slowly on purpose: a few at a time."""
         self.closing = asyncio.Event()

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from registry.signing.p256 import public_jwk
+
 AUDIENCE = "shuqiao-registry"
 ISSUER = "shuqiao"
 _REMEMBERED = 10_000
@@ -84,6 +86,11 @@ class Tokens:
         public = self._public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.key_id = hashlib.sha256(public).hexdigest()[:16]
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+
+    @property
+    def public_jwk(self) -> dict[str, str]:
+        """The public key that tokens are verified with (RFC 7517)."""
+        return {**public_jwk(self._public), "kid": self.key_id, "use": "sig", "alg": "ES256"}
 
     def issue(self, client_id: str, scopes: Iterable[str]) -> str:
         """A new token for a client."""

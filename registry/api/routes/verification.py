@@ -11,13 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import Message
 
-from registry.api.licensing import now
 from registry.api.pages import rendering
 from registry.api.pages.concluding import Recorded, finding
 from registry.api.pages.finding import Finding, Refusal, Text
 from registry.api.pages.refusing import FILE_BYTES, Given, document_in, identifier_in, refusal
 from registry.api.problems import NOT_FOUND, Problem
-from registry.api.representations import source
+from registry.api.representations import now, source
 from registry.api.security import Public
 from registry.api.state import state_of
 from registry.domain.licences.identifiers import IdentifierMalformed, parse
