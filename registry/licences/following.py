@@ -179,6 +179,6 @@ def swept(connection: psycopg.Connection, name: str, day: date) -> None:
     connection.execute("UPDATE registry.licence_type SET swept_on = %s WHERE name = %s", (day, name))
 
 
-def refusals_examined(connection: psycopg.Connection, name: str, known: str) -> None:
+def examined(connection: psycopg.Connection, name: str, known: str) -> None:
     """All refusals have been looked at again with these authorities and this edition of the type."""
     connection.execute("UPDATE registry.licence_type SET refusals_examined = %s WHERE name = %s", (known, name))

@@ -98,7 +98,7 @@ def _make(issued: _Issued, form: Form, keys: KeyRing, base: str, now: datetime) 
     said = orjson.loads(issued.credential)
     match form:
         case "jwt":
-            body = jose.sign_vc(said, signer, certificates=keys.chain(issued.issuer_code))
+            body = jose.sign_vc(said, signer, created=now, certificates=keys.chain(issued.issuer_code))
         case "sd_jwt":
             if not issued.type.has_personal_items:
                 raise FormNotOffered(
@@ -107,7 +107,8 @@ def _make(issued: _Issued, form: Form, keys: KeyRing, base: str, now: datetime) 
                     "licences of this type say nothing of natural persons: there is no SD-JWT of them",
                 )
             unsecured = {name: value for name, value in said.items() if name != "proof"}
-            body = sd_jwt.issue(unsecured, build.disclosable(unsecured, issued.type), signer).encode()
+            pointers = build.disclosable(unsecured, issued.type)
+            body = sd_jwt.issue(unsecured, pointers, signer, created=now).encode()
         case "pdf":
             body = document.make(
                 issued.credential,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -86,6 +86,8 @@ def follow(
     standing.read_json_quickly(connection)
     wanted, deadline = following.newest(connection), time.monotonic() + wait
     by_type = {each.name: Counts() for each in types.newest if following.register(connection, each)}
+    for name, counts in by_type.items():
+        _look_again_at_refusals(connection, desk, types.latest(name), counts)
     behind = list(by_type)
     while True:
         for name in behind:
@@ -94,7 +96,6 @@ def follow(
         if not behind or not _wait_for(connection, wanted, deadline):
             break
     for name, counts in by_type.items():
-        counts.add(_look_again_at_refusals(connection, desk, types.latest(name)))
         counts.add(_sweep(connection, desk, name))
     return IssueReport(by_type, caught_up=not behind)
 
@@ -125,9 +126,11 @@ def _catch_up(connection: psycopg.Connection, desk: Desk, licence_type: LicenceT
         more = _in_one_step(connection, desk, licence_type, counts, _next)
 
 
-def _look_again_at_refusals(connection: psycopg.Connection, desk: Desk, licence_type: LicenceType) -> Counts:
+def _look_again_at_refusals(
+    connection: psycopg.Connection, desk: Desk, licence_type: LicenceType, counts: Counts
+) -> None:
     """Records whose refusal an authority entered since, or a new edition of the type, may have mended."""
-    counts = Counts()
+    found = Counts()
     after = ""
 
     def next_refused(connection: psycopg.Connection, followed: Followed) -> _Work:
@@ -135,15 +138,15 @@ def _look_again_at_refusals(connection: psycopg.Connection, desk: Desk, licence_
         known = sha256(f"{authorities.load(connection).digest}/{licence_type.digest}".encode()).hexdigest()
         if followed.refusals_examined == known:
             return _Work((), more=False)
-        found = following.next_refused(connection, followed, after, STEP)
-        if len(found) < STEP:
-            return _Work(found, more=False, done=lambda: following.refusals_examined(connection, followed.name, known))
-        after = found[-1]
-        return _Work(found, more=True)
+        refused = following.next_refused(connection, followed, after, STEP)
+        if len(refused) < STEP:
+            return _Work(refused, more=False, done=lambda: following.examined(connection, followed.name, known))
+        after = refused[-1]
+        return _Work(refused, more=True)
 
-    while _in_one_step(connection, desk, licence_type, counts, next_refused):
+    while _in_one_step(connection, desk, licence_type, found, next_refused):
         pass
-    return counts
+    counts.add(replace(found, refused=0, unchanged=0))  # these were counted when they were refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,14 +62,29 @@ class Standing:
         return StatusEntry(self.status_group_id, self.status_index)
 
 
-STANDING = """
-SELECT l.id, l.identifier, l.serial, l.version, l.type, l.type_version, l.issuer_code, l.content, l.content_hash,
+_COLUMNS = """
+    l.id, l.identifier, l.serial, l.version, l.type, l.type_version, l.issuer_code, l.content, l.content_hash,
     l.dataset_id, l.key, l.record_version, l.batch_id, l.connector_id, l.row_id, l.state, l.state_text, l.valid_to,
     l.status_group_id, l.status_index, l.key_id,
     (SELECT coalesce(max(e.number), 0) FROM registry.licence_event e WHERE e.licence_id = l.id) AS events
-FROM registry.licence l
 """
-"""A :class:`Standing` per row; a WHERE clause on ``l`` follows, with ``superseded_by IS NULL`` in it."""
+# One look into the index for each key: while a table grows under statistics that know nothing of it yet, a join may be
+# planned as a scan of all of it. OFFSET 0 keeps the planner from taking the subquery apart.
+_BY_KEY = f"""
+SELECT {_COLUMNS} FROM unnest(%(keys)s::text[]) AS w(key) CROSS JOIN LATERAL (
+    SELECT * FROM registry.licence l
+    WHERE l.type = %(type)s AND l.dataset_id = %(dataset)s AND l.key = w.key AND l.superseded_by IS NULL OFFSET 0
+) l
+"""
+_LEFT_BEHIND = f"""
+SELECT {_COLUMNS} FROM unnest(%(connectors)s::int[], %(rows)s::text[]) AS w(connector_id, row_id) CROSS JOIN LATERAL (
+    SELECT * FROM registry.licence l
+    WHERE l.connector_id = w.connector_id AND l.row_id = w.row_id AND l.superseded_by IS NULL OFFSET 0
+) l
+WHERE l.type = %(type)s AND l.dataset_id = %(dataset)s AND NOT EXISTS (
+    SELECT FROM registry.record r WHERE r.dataset_id = l.dataset_id AND r.key = l.key)
+ORDER BY l.id
+"""
 
 
 def read_json_quickly(connection: psycopg.Connection) -> None:
@@ -92,14 +107,9 @@ def by_key(
     connection: psycopg.Connection, licence_type: str, dataset_id: int, keys: Sequence[str]
 ) -> dict[str, Standing]:
     """The licences of a type that stand for some keys."""
-    return {
-        each.key: each
-        for each in select(
-            connection,
-            "WHERE l.superseded_by IS NULL AND l.type = %s AND l.dataset_id = %s AND l.key = ANY(%s)",
-            (licence_type, dataset_id, list(keys)),
-        )
-    }
+    with connection.cursor(row_factory=class_row(Standing)) as cursor:
+        cursor.execute(_BY_KEY, {"keys": list(keys), "type": licence_type, "dataset": dataset_id})
+        return {each.key: each for each in cursor}
 
 
 def left_behind(
@@ -108,19 +118,14 @@ def left_behind(
     """Licences whose record is gone, by the row of the source (connector and row id) that it stood in."""
     if not rows:
         return {}
-    return {
-        (each.connector_id, each.row_id): each
-        for each in select(
-            connection,
-            """
-            JOIN unnest(%s::int[], %s::text[]) AS w(connector_id, row_id) USING (connector_id, row_id)
-            WHERE l.superseded_by IS NULL AND l.type = %s AND l.dataset_id = %s AND NOT EXISTS (
-                SELECT FROM registry.record r WHERE r.dataset_id = l.dataset_id AND r.key = l.key)
-            ORDER BY l.id
-            """,
-            ([row[0] for row in rows], [row[1] for row in rows], licence_type, dataset_id),
-        )
+    values = {
+        "connectors": [row[0] for row in rows],
+        "rows": [row[1] for row in rows],
+        "type": licence_type,
+        "dataset": dataset_id,
     }
+    with connection.cursor(row_factory=class_row(Standing)) as cursor:
+        return {(each.connector_id, each.row_id): each for each in cursor.execute(_LEFT_BEHIND, values)}
 
 
 def last_rows(connection: psycopg.Connection, dataset_id: int, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -153,9 +158,9 @@ def keys_at(connection: psycopg.Connection, dataset_id: int, rows: Iterable[tupl
 
 
 def select(connection: psycopg.Connection, where: str, values: Sequence[object]) -> list[Standing]:
-    """Licences by a condition on ``l``."""
+    """Licences by a WHERE clause on ``l``, with ``l.superseded_by IS NULL`` in it."""
     with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        return cursor.execute((STANDING + where).encode(), values).fetchall()
+        return cursor.execute(f"SELECT {_COLUMNS} FROM registry.licence l {where}".encode(), values).fetchall()
 
 
 @dataclass(frozen=True, slots=True)

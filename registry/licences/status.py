@@ -15,7 +15,7 @@ The work goes by the lists touched, not by the licences in them.
 
 from __future__ import annotations
 
-import random
+import os
 import sys
 from array import array
 from collections import defaultdict
@@ -104,8 +104,8 @@ def _take(connection: psycopg.Connection, group: int, count: int) -> list[Status
 
 def _open(connection: psycopg.Connection, keys: KeyRing, code: str, base: str, now: datetime) -> tuple[int, int]:
     """A new group with its three lists, all zero."""
-    order = array("I", range(POSITIONS))
-    random.SystemRandom().shuffle(order)
+    lots = array("Q", os.urandom(POSITIONS * 8))
+    order = array("I", sorted(range(POSITIONS), key=lots.__getitem__))
     if sys.byteorder == "little":
         order.byteswap()
     row = connection.execute(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import psycopg
+import pytest
 
 from registry.credentials import status_list
 from registry.domain.licences.loading import LicenceTypes, load_types
-from registry.licences import issue, issuers, status
+from registry.licences import issue, issuers, keys, status
 from registry.licences.copies import REVOKED_BITS
 from registry.licences.issue import IssueReport
 from registry.licences.keys import KeyRing
@@ -73,20 +77,61 @@ class Town:
         self.connection = connect(self.url)
 
     def enter(self, name: str = BUREAU, code: str = BUREAU_CODE) -> None:
-        issuers.enter(self.connection, code, name, "Bureau", base=self.base, master_key=MASTER_KEY, now=NOW)
+        issuers.enter(self.connection, code, name, "Bureau", base=self.base, master_key=MASTER_KEY, now=self.now)
 
     @property
-    def keys(self) -> KeyRing:
+    def ring(self) -> KeyRing:
         return KeyRing.load(self.connection, MASTER_KEY)
 
     def feed(self, *rows: Row) -> None:
         self.feeder.feed(rows)
 
     def follow(self, **options: Any) -> IssueReport:
-        return issue.follow(self.connection, self.types, self.keys, base=self.base, now=self.now, **options)
+        return issue.follow(self.connection, self.types, self.ring, base=self.base, now=self.now, **options)
 
     def later(self, **by: float) -> None:
         self.now += timedelta(**by)
+
+    @contextmanager
+    def feeder_at_work(self) -> Iterator[None]:
+        """Somebody's transaction is open meanwhile."""
+        with connect(self.url) as other, other.transaction():
+            other.execute("SELECT pg_current_xact_id()")
+            yield
+
+    @contextmanager
+    def long_transaction(self, seconds: float) -> Iterator[None]:
+        """Somebody's transaction is open for so long."""
+        begun = threading.Event()
+
+        def stand() -> None:
+            with self.feeder_at_work():
+                begun.set()
+                time.sleep(seconds)
+
+        thread = threading.Thread(target=stand)
+        thread.start()
+        begun.wait()
+        yield
+        thread.join()
+
+    @contextmanager
+    def steps_of(self, keys: int) -> Iterator[None]:
+        """One transaction looks at so many keys only."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(issue, "STEP", keys)
+            yield
+
+    def end_key(self, code: str) -> None:
+        """The authority signs no more."""
+        ((key_id,),) = self.rows(
+            "SELECT id FROM registry.signing_key WHERE issuer_code = %s AND state = 'active'", code
+        )
+        keys.revoke(self.connection, key_id, keys.Reason.CESSATION, master_key=MASTER_KEY, now=self.now)
+
+    def new_key(self, code: str) -> None:
+        """The authority signs with a new key from now on."""
+        keys.rotate(self.connection, code, master_key=MASTER_KEY, now=self.now)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode(), values or None).fetchall()
@@ -234,7 +279,3 @@ RULES = {
         WHERE n.supersedes IS DISTINCT FROM l.id
     """,
 }
-
-
-def numbers(rows: Sequence[Row]) -> list[str]:
-    return [row.body["licence_number"] for row in rows]
