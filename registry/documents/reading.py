@@ -13,9 +13,13 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, Final
 
+from asn1crypto import cms  # type: ignore[import-untyped]
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
+from pyhanko.pdf_utils.misc import PdfDecodeLimitError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -104,60 +108,56 @@ def check_signature(document: bytes, root: x509.Certificate, at: datetime) -> Pd
     The seal certificate must have been good at the signing time; whether its key was revoked, the trust list says.
     """
     try:
-        with _reading(document) as pdf:
+        with _reading(document, ALTERED) as pdf:
             signatures = pdf.embedded_signatures
             if not signatures:
                 return PdfSignature((NO_SIGNATURE,))
-            return _checked(signatures[0], root, at, alone=len(signatures) == 1)
+            return _checked(document, signatures[0], root, at, alone=len(signatures) == 1)
     except DocumentUnreadable as error:
         return PdfSignature((error.reason,))
 
 
-def _opened(document: bytes) -> PdfFileReader:
-    pdf = PdfFileReader(BytesIO(document), decode_limits=_LIMITS)
-    if pdf.encrypted:
-        raise DocumentUnreadable(ENCRYPTED)
-    return pdf
+@contextmanager
+def _reading(document: bytes, otherwise: Reason = DAMAGED) -> Iterator[PdfFileReader]:
+    """The document opened; everything that goes wrong inside is :class:`DocumentUnreadable`, for a reason of its own.
+
+    ``otherwise`` is what a failure means that is none of the known ones.
+    """
+    if len(document) > LARGEST:
+        raise DocumentUnreadable(TOO_LARGE)
+    with _refusing(DAMAGED):
+        pdf = PdfFileReader(BytesIO(document), decode_limits=_LIMITS)
+        if pdf.encrypted:
+            raise DocumentUnreadable(ENCRYPTED)
+    with _refusing(otherwise):
+        yield pdf
 
 
 @contextmanager
-def _reading(document: bytes) -> Iterator[Any]:
-    """The document opened; everything that goes wrong inside is :class:`DocumentUnreadable`."""
-    if len(document) > LARGEST:
-        raise DocumentUnreadable(TOO_LARGE)
+def _refusing(reason: Reason) -> Iterator[None]:
+    """A parser of hostile bytes fails in every way there is: all of them mean ``reason``."""
     try:
-        yield _opened(document)
+        yield
     except DocumentUnreadable:
         raise
-    except Exception as error:  # a parser of hostile bytes fails in every way there is
-        raise DocumentUnreadable(DAMAGED) from error
+    except PdfDecodeLimitError as error:
+        raise DocumentUnreadable(TOO_LARGE) from error
+    except Exception as error:
+        raise DocumentUnreadable(reason) from error
 
 
-def _covers_everything(signature: EmbeddedPdfSignature) -> bool:
-    """From the first byte to the last, except for the signature itself, which is exactly what stands in the gap."""
-    first, length, second, _ = signature.byte_range
-    gap = len(signature.pkcs7_content) * 2 + 2  # in hexadecimal, between angle brackets
-    whole: bool = signature.coverage == SignatureCoverageLevel.ENTIRE_FILE
-    return whole and first == 0 and second == length + gap
-
-
-def _checked(signature: EmbeddedPdfSignature, root: x509.Certificate, at: datetime, *, alone: bool) -> PdfSignature:
+def _checked(
+    document: bytes, signature: EmbeddedPdfSignature, root: x509.Certificate, at: datetime, *, alone: bool
+) -> PdfSignature:
     reasons: list[Reason] = []
-    signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]
-    if not (alone and _covers_everything(signature)):
+    if not (alone and _covers_everything(document, signature)):
         reasons.append(CHANGED_AFTER_SIGNING)
-    intact, valid = validate_sig_integrity(
-        signature.signer_info,
-        signature.signer_cert,
-        expected_content_type="data",
-        actual_digest=signature.compute_digest(),
-    )
-    if not (intact and valid):
+    if not _fits(signature):
         reasons.append(ALTERED)
     certificate = x509.load_der_x509_certificate(signature.signer_cert.dump())
     signed_at = signature.self_reported_timestamp
     if signed_at is None:
-        return PdfSignature((*reasons, DAMAGED), certificate)
+        return PdfSignature((*reasons, ALTERED), certificate)
     if signed_at > at + _CLOCKS_DIFFER:
         reasons.append(SIGNED_IN_FUTURE)
     try:
@@ -165,3 +165,42 @@ def _checked(signature: EmbeddedPdfSignature, root: x509.Certificate, at: dateti
     except CertificateRefused as refused:
         reasons.append(Reason(f"certificate_{refused.reason}", refused.zh, refused.en))
     return PdfSignature(tuple(reasons), certificate, signed_at)
+
+
+def _covers_everything(document: bytes, signature: EmbeddedPdfSignature) -> bool:
+    """From the first byte to the last, except for a gap that holds the signature, spelt as we spell it, and nothing else."""
+    signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]
+    first, length, second, _ = signature.byte_range
+    content: bytes = signature.pkcs7_content
+    return (
+        signature.coverage == SignatureCoverageLevel.ENTIRE_FILE
+        and first == 0
+        and document[length:second] == b"<" + content.hex().upper().encode() + b">"
+        and content.rstrip(b"\0") == _spelt_as_ours(content).rstrip(b"\0")
+    )
+
+
+def _spelt_as_ours(content: bytes) -> bytes:
+    """The signature with what it leaves unsigned (versions, lists of algorithms) as we write it, in DER."""
+    message = cms.ContentInfo.load(content)
+    signed = message["content"]
+    (signer,) = signed["signer_infos"]
+    digest = cms.DigestAlgorithm({"algorithm": "sha256"})
+    signed["version"], signed["digest_algorithms"] = "v1", [digest]
+    signer["version"], signer["digest_algorithm"], signer["unsigned_attrs"] = "v1", digest, None
+    spelt: bytes = message.dump(force=True)
+    return spelt
+
+
+def _fits(signature: EmbeddedPdfSignature) -> bool:
+    """Whether the signature is over these bytes, by the key of the certificate that it names."""
+    try:
+        intact, valid = validate_sig_integrity(
+            signature.signer_info,
+            signature.signer_cert,
+            expected_content_type="data",
+            actual_digest=signature.compute_digest(),
+        )
+    except (SignatureValidationError, UnsupportedAlgorithm, ValueError):
+        return False
+    return bool(intact and valid)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import typst
@@ -20,6 +21,8 @@ from registry.documents import fonts, qr, seal
 from registry.documents.page import Copy, Entry, Page, chinese_date, english_date, minute_in_china
 
 PACKAGES: Final = Path(__file__).parent / "typst_packages"
+_ONE_AT_A_TIME: Final = Lock()
+"""A compiler holds its inputs: two threads must not use it at once."""
 _FETCHED: Final = re.compile(r"@preview/")
 
 
@@ -106,9 +109,10 @@ def render(
         "credential": credential.decode("utf-8"),
     }
     try:
-        document = _compiler(template).compile(
-            format="pdf", sys_inputs=inputs, pdf_standards=["a-3b"], timestamp=int(at.timestamp())
-        )
+        with _ONE_AT_A_TIME:
+            document = _compiler(template).compile(
+                format="pdf", sys_inputs=inputs, pdf_standards=["a-3b"], timestamp=int(at.timestamp())
+            )
     except RuntimeError as error:
         raise RenderingFailed(f"{template}: {error}") from error
     if not isinstance(document, bytes):

@@ -45,12 +45,12 @@ class SealKey(Protocol):
 
 
 class _Seal(Signer):
-    """pyHanko's view of a key that signs elsewhere."""
+    """pyHanko's view of a key that signs elsewhere; the root is not put into the file, verifiers have it."""
 
     def __init__(self, key: SealKey, certificate: x509.Certificate, chain: Sequence[x509.Certificate]) -> None:
         store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         store.register_multiple([_asn1(above) for above in chain])
-        super().__init__(signing_cert=_asn1(certificate), cert_registry=store)
+        super().__init__(signing_cert=_asn1(certificate), cert_registry=store, embed_roots=False)
         self._key = key
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002

@@ -44,7 +44,7 @@ ITEMS: Mapping[str, Mapping[str, Any]] = {
         "address": ADDRESS,
         "business_address": ADDRESS,
         "operation_kind": "catering",
-        "permitted_items": ["预包装食品销售（含冷藏冷冻食品）", "热食类食品制售", "冷食类食品制售"],
+        "items": ["预包装食品销售（含冷藏冷冻食品）", "热食类食品制售", "冷食类食品制售"],
     },
     "construction_qualification": {
         "qualification": "建筑工程施工总承包二级；市政公用工程施工总承包三级；钢结构工程专业承包二级",
