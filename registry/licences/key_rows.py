@@ -91,7 +91,7 @@ def read(connection: psycopg.Connection, where: str = "true", values: Mapping[st
     """Keys, the oldest first; ``where`` is a condition on ``k`` (the key) and ``i`` (its issuer)."""
     statement = f"""
         SELECT {_COLUMNS} FROM registry.signing_key k LEFT JOIN registry.issuer i ON i.code = k.issuer_code
-        WHERE {where} ORDER BY k.created_at, k.id
+        WHERE {where} ORDER BY k.created_at, k.purpose, k.id
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         return [_key(row) for row in cursor.execute(statement.encode(), values or {})]
@@ -120,9 +120,7 @@ def make_leaf(
     now: datetime,
 ) -> Key:
     """Enter a new active key with its certificate under the root, which must be there."""
-    root = active(connection, "root", None)
-    if root is None:
-        raise ValueError("there is no root key")
+    root = _root(connection)
     private = p256.new_key()
     certify = certificates.make_hub if purpose == "hub" else certificates.make_seal
     certificate = certify(subject, private.public_key(), root.root(master_key), now)
@@ -132,6 +130,7 @@ def make_leaf(
 
 def make_sm2(connection: psycopg.Connection, issuer_code: str, master_key: MasterKey, now: datetime) -> Key:
     """Enter a new active SM2 key. Raises Sm2Missing where the library is not installed."""
+    _root(connection).unseal(master_key)  # the master key is the registry's, else nobody could open the new key
     private, public = sm2.new_key()
     key_id = sm2.key_id(public)
     end = now + timedelta(days=365 * SEAL_YEARS)
@@ -169,6 +168,13 @@ def public_pem(key: Key) -> str:
     """The public key as tools read it."""
     lines = textwrap.wrap(base64.b64encode(key.public_key).decode(), 64)
     return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+
+
+def _root(connection: psycopg.Connection) -> Key:
+    root = active(connection, "root", None)
+    if root is None:
+        raise ValueError("there is no root key")
+    return root
 
 
 def _insert_p256(
