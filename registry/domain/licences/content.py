@@ -19,6 +19,7 @@ from registry.domain.licences.licence import Content, ContentRefusal, ContentRef
 from registry.domain.licences.states import OTHER
 from registry.domain.licences.types import LicenceType
 from schemas import catalogue
+from schemas.errors import SchemaError
 from schemas.formats import is_date
 from schemas.identifiers import HOLDER_CODE_TYPES
 from schemas.masking import mask, shorten
@@ -305,7 +306,11 @@ def _titles(licence_type: LicenceType, field: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def _properties(reference: str) -> Mapping[str, Any]:
-    found: dict[str, Any] = catalogue.schema(reference).get("properties", {})
+    """A schema that is no longer there has nothing to say of its fields."""
+    try:
+        found: dict[str, Any] = catalogue.schema(reference).get("properties", {})
+    except SchemaError:
+        return {}
     return found
 
 
@@ -326,8 +331,13 @@ def _wrong(licence_type: LicenceType, code: str, field: str, value: Any, expecte
 
 
 def _is_personal(licence_type: LicenceType, field: str) -> bool:
-    personal = catalogue.personal_fields(licence_type.schema)
-    return any(pointer == f"/{field}" or pointer.startswith(f"/{field}/") for pointer in personal)
+    """Whether a value must not be shown whole; of a field that is not known it must not."""
+    return field not in _properties(licence_type.schema) or field in _personal_fields(licence_type.schema)
+
+
+@lru_cache(maxsize=256)
+def _personal_fields(reference: str) -> frozenset[str]:
+    return frozenset(pointer.split("/")[1] for pointer in catalogue.personal_fields(reference))
 
 
 def _reversed(licence_type: LicenceType, field: str, valid_from: date, valid_to: date) -> ContentRefusal:

@@ -152,7 +152,9 @@ def load_types(folders: Iterable[Path] = (), *, catalogue: Catalogue | None = No
         except ValueError as error:
             problems.append(LicenceTypeProblem(licence_type.path, 0, "conditions", str(error)))
         else:
-            types[types.index(licence_type)] = dataclasses.replace(licence_type, conditions=conditions)
+            edition = hashlib.sha256(f"{licence_type.digest}{conditions}".encode()).hexdigest()
+            found = dataclasses.replace(licence_type, conditions=conditions, digest=edition)
+            types[types.index(licence_type)] = found
     if not problems:
         loaded = LicenceTypes(tuple(types))
         problems += _overlaps(loaded)

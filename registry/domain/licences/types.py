@@ -140,7 +140,8 @@ class LicenceType:
     """The typst template of the document for people."""
     path: Path
     digest: str
-    """SHA-256 (hexadecimal) of the file: another text is another edition."""
+    """SHA-256 (hexadecimal) of the file, and of the conditions if it is for all records ``otherwise``: what changes it
+    makes another edition."""
 
     @property
     def reference(self) -> str:

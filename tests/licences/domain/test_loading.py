@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from registry.domain.licences.content import applies, as_json, content_of, target_state
+from registry.domain.licences.licence import ContentRefused
 from registry.domain.licences.loading import (
     GENERAL_TEMPLATE,
     TYPES,
@@ -177,6 +178,12 @@ def test_a_city_s_own_dataset_gets_a_type_the_same_way(write: Write, tmp_path: P
     assert licence_type.has_personal_items
     assert content_of(licence_type, record | {"owner": "王五"}).items == {"owner": "王五"}
     assert target_state(licence_type, record) == ("04", None)
+    with pytest.raises(ContentRefused) as caught:
+        content_of(licence_type, record | {"uscc": ["桥渔001"], "by": 7, "owner": "王五"})
+    assert [str(refusal.en) for refusal in caught.value.refusals] == [
+        "uscc: got ***, expected a text",
+        "by: got ***, expected a text",
+    ]
 
 
 def test_the_newest_version_is_issued_and_the_older_one_stays_readable(write: Write) -> None:
@@ -195,6 +202,13 @@ def test_a_changed_text_is_another_edition(write: Write) -> None:
 
     assert len(one.digest) == 64
     assert one.digest != other.digest
+
+
+def test_a_new_type_makes_another_edition_of_the_one_for_all_other_records_and_of_no_other(write: Write) -> None:
+    before, after = load_types(), load_types([write(DISCHARGE).parents[1]])
+
+    editions = {found.name for found in before.all if after.one(found.reference).digest != found.digest}
+    assert editions == {"administrative_permit"}
 
 
 def test_every_shipped_file_keeps_the_published_schema() -> None:

@@ -48,7 +48,7 @@ def test_a_licence_has_the_elements_of_the_standard() -> None:
     seal = Seal("桥州市住房和城乡建设局", datetime(2024, 3, 1, 9, 30, tzinfo=SHANGHAI), "电子证照专用章")
 
     assert to_metadata(LICENCE, seal) == {
-        "ZZMC": "建设工程企业资质证书（建筑业企业资质）",
+        "ZZMC": "建设工程企业资质证书",
         "ZZLXDM": "11100000000013338W009",
         "ZZBH": "D31000000123",
         "ZZBS": LIVING[3],
