@@ -19,6 +19,7 @@ from registry.api.routes import (
     batches,
     changes,
     copies,
+    credentials,
     datasets,
     entities,
     health,
@@ -78,7 +79,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(licences.addresses)
-    for module in (issuers, status, sharing_service, verification, health, problem_pages):
+    for module in (issuers, status, credentials, sharing_service, verification, health, problem_pages):
         app.include_router(module.router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
     app.add_middleware(Envelope)

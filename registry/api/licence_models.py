@@ -352,6 +352,38 @@ class Verification(BaseModel):
     errors: list[str]
     problemDetails: list[dict[str, Any]]  # noqa: N815  (the VC API's own spelling)
     verdict: dict[str, Any] = Field(description="outcome, and each check with its reason in both languages")
+    credential: dict[str, Any] | None = Field(default=None, description="With options.returnCredential, if genuine")
+
+
+class IssuedCredential(Answer):
+    """A credential as it was signed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "verifiableCredential": {
+                        "@context": ["https://www.w3.org/ns/credentials/v2"],
+                        "id": "urn:uuid:4f0c2f6f-3bb7-443f-9a0e-6c1d2b3a4958",
+                        "type": ["VerifiableCredential"],
+                    }
+                }
+            ]
+        }
+    )
+    verifiableCredential: dict[str, Any]  # noqa: N815
+
+
+class StatusChanged(Answer):
+    """What came of a change of status."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"credentialId": "urn:uuid:4f0c2f6f-3bb7-443f-9a0e-6c1d2b3a4958", "changed": True}]
+        }
+    )
+    credentialId: str  # noqa: N815
+    changed: bool = Field(description="false: it was said already")
 
 
 class SharingHead(Answer):

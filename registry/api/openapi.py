@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -67,25 +68,38 @@ def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
 def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
     rule: Callable[..., Any] | None = security.rule_of(route)
     yield from _COMMON
-    if rule is not security.public:
+    if rule is security.sharing_client or (rule is security.public and _TRUST & set(route.tags)):
+        yield from _DATABASE
+    elif rule is not security.public:
         yield from _SECURED
-    if "{" in route.path or route.path.endswith("/changes"):
-        yield problems.NOT_FOUND
     names = {field.alias for field in route.dependant.query_params} | {
         field.alias for inner in route.dependant.dependencies for field in inner.query_params
     }
     if "after" in names:
         yield problems.INVALID_CURSOR
-    if "{identifier}" in route.path:
-        yield from (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)
-    if route.path.endswith(("/licences/{identifier}", "/copies/{copy}")):
-        yield problems.NOT_ACCEPTABLE
-    if "{entity}" in route.path:
-        yield problems.INVALID_ENTITY_CODE
-    if route.path.endswith("/token"):
-        yield from (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)
-    if route.path == "/readyz":
-        yield problems.NOT_READY
+    for pattern, kinds in _BY_PATH:
+        if pattern.search(route.path):
+            yield from kinds
+
+
+_TRUST = {"trust", "credentials (VC API)"}
+"""Routes that anyone may ask and that read the database."""
+_BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
+    (re.compile(pattern), kinds)
+    for pattern, kinds in (
+        (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
+        (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
+        (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
+        (r"/(licences|copies)/\{\w+\}$", (problems.NOT_ACCEPTABLE,)),
+        (r"/copies$", (problems.INVALID_BODY, problems.LICENCE_NOT_VALID)),
+        (r"^/credentials|^/presentations", (problems.INVALID_BODY, problems.DOCUMENT_REFUSED)),
+        (r"/verify$", (problems.UNSUPPORTED_MEDIA_TYPE, problems.NOT_READY)),
+        (r"^/credentials/(issue|status)$", (problems.CREDENTIAL_REFUSED,)),
+        (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
+        (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
+        (r"^/readyz$", (problems.NOT_READY,)),
+    )
+)
 
 
 def _response(kinds: list[ProblemType], route: APIRoute) -> dict[str, Any]:

@@ -34,6 +34,8 @@ PUBLIC = {
     "/.well-known/did.json",
     "/.well-known/jwks.json",
     "/contexts/licence/v1.json",
+    "/credentials/verify",
+    "/presentations/verify",
     "/issuers/{code}/did.json",
     "/licences/{identifier}",
     "/root.pem",
