@@ -325,6 +325,22 @@ def test_a_person_may_hold_a_licence_only_where_the_schema_says_that_the_code_is
     assert {found.key for found in caught.value.problems} == {"holder.name", "holder.code"}
 
 
+@pytest.mark.parametrize(
+    ("people", "representative", "personal"),
+    [("", False, False), ("", True, True), ('"099"', False, False), ('"111"', False, True)],
+)
+def test_a_licence_has_something_personal_if_a_person_holds_it_or_an_item_is_of_a_person(
+    write: Write,
+    people: str,
+    representative: bool,  # noqa: FBT001
+    personal: bool,  # noqa: FBT001
+) -> None:
+    text = DISCHARGE if representative else DISCHARGE[: DISCHARGE.index("  - {name: legal_representative")]
+    codes = f'code: holder_code, code_type: holder_code_type, code_types: ["001", {people}]'
+
+    assert load_type(write(text.replace('code_types: ["001"]', codes))).has_personal_items is personal
+
+
 def test_a_file_of_another_name_than_a_version_is_no_type(write: Write) -> None:
     for place in ("discharge_permit/latest.yaml", "Discharge/1.yaml", "discharge_permit/0.yaml"):
         assert "expected <type>/<version>.yaml" in str(problems(write(DISCHARGE, place))[0])
