@@ -17,6 +17,7 @@ from registry.credentials.refusal import Refused
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
+_LONGEST_INTEGER = 17  # a sign and sixteen digits
 
 _AS_IS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 _AS_IS |= orjson.OPT_PASSTHROUGH_DATETIME
@@ -65,7 +66,7 @@ def parse(data: bytes) -> Any:
     try:
         value = orjson.loads(data)
         # Written back to the very same bytes: then no key came twice, and no number was rounded.
-        if orjson.dumps(value) != data:
+        if orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) != data:
             value = _parse_slowly(data)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         value = _parse_slowly(data)
@@ -119,9 +120,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 17 or abs(value := int(text)) > MAX_INTEGER:  # noqa: PLR2004 - a sign and sixteen digits
+    if len(text) > _LONGEST_INTEGER or abs(value := int(text)) > MAX_INTEGER:
         _refuse("number_out_of_range", "整数超出可精确表示的范围", "an integer that not every reader holds exactly")
-    return -value if text.startswith("-") else value
+    return value
 
 
 def _float(text: str) -> float:
@@ -136,19 +137,14 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _depth(value: Any) -> int:
+    """How many lists and objects are nested in one another; counting stops where it is too many."""
     depth = 0
-    level = [value]
-    while level:
-        level = [
-            member
-            for one in level
-            if isinstance(one, dict | list)
-            for member in (one.values() if isinstance(one, dict) else one)
-        ]
+    level = [value] if isinstance(value, dict | list) else []
+    while level and depth <= MAX_DEPTH:
         depth += 1
-        if depth > MAX_DEPTH + 1:
-            return depth
-    return depth - 1
+        members = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [member for some in members for member in some if isinstance(member, dict | list)]
+    return depth
 
 
 def _refuse_depth() -> NoReturn:

@@ -31,16 +31,18 @@ def check_identifier(document: Mapping[str, Any], issuer: TrustedIssuer) -> None
     """
     subject = subject_of(document)
     text = subject.get("identifier")
+    if not isinstance(text, str):
+        _fail("identifier_malformed", "没有证照标识", "there is no identifier")
     try:
-        parsed = parse(text)  # type: ignore[arg-type]  # it refuses what is no text
+        parsed = parse(text)
     except IdentifierMalformed as error:
         _fail("identifier_malformed", f"证照标识有误：{error.zh}", f"the identifier is malformed: {error.en}")
     warning = parsed.warning
     if warning is not None:
         _fail("check_character", *warning)
     authority = subject.get("issuingAuthority")
-    codes = {parsed.identifier.issuer_code, authority.get("code") if isinstance(authority, dict) else None}
-    if codes != {issuer.code}:
+    named = authority.get("code") if isinstance(authority, dict) else None
+    if parsed.identifier.issuer_code != issuer.code or named != issuer.code:
         zh = f"证照标识或颁发机构不属于签章机构“{issuer.name}”"
         _fail("other_authority", zh, f"identifier or authority is not that of the signing issuer ({issuer.name_en})")
     if LICENCE in types_of(document) and not str(document.get("id")).endswith(f"/licences/{text}"):

@@ -1,4 +1,4 @@
-"""A city with a hub, two authorities, a food licence and its status lists: real keys, real certificates, no database."""
+"""A city with a hub, two authorities, a food licence and its status lists: real keys and certificates, no database."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class City:
         )
 
     def lists(self, **values: int | bytes | None) -> KeptLists:
-        """All three lists as fetched an hour ago; ``revocation=1`` sets the licence's position, None leaves a list out."""
+        """The lists as fetched an hour ago; ``revocation=1`` sets the licence's position, None leaves a list out."""
         kept = {}
         for purpose in build.PURPOSES:
             value = values.get(purpose, 0)
