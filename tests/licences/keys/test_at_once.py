@@ -89,7 +89,11 @@ def test_a_rotation_and_a_new_master_key_at_once_leave_keys_that_open_with_one_o
     work: SimpleQueue[Callable[[psycopg.Connection], None]] = SimpleQueue()
     work.put(rotate)
     work.put(reseal)
-    at_once(hall.url, lambda connection: work.get()(connection))
+
+    def next_one(connection: psycopg.Connection) -> None:
+        work.get()(connection)
+
+    at_once(hall.url, next_one)
     assert {key.master_key_id for key in keys.all_keys(hall.connection)} == {new.id}
     assert KeyRing.load(hall.connection, new).signer(MARKET.code).sign(b"x")
 
