@@ -1,0 +1,192 @@
+"""Public credit data: old identifiers, candidate matches, discrepancies, findings, evaluations, cases, consents.
+
+docs/registry-schema.md explains the tables for readers of the database.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+ENTERPRISE_FILE = """
+CREATE TABLE registry.entity_identifier (
+    kind text NOT NULL CHECK (kind IN ('registration_number', 'organisation_code', 'taxpayer_number', 'entity_code')),
+    value text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    since timestamptz NOT NULL,
+    PRIMARY KEY (kind, value, entity, dataset_id, key)
+);
+CREATE INDEX entity_identifier_by_record ON registry.entity_identifier (dataset_id, key);
+COMMENT ON TABLE registry.entity_identifier IS 'Old identifiers of an enterprise and the records that say so: the way from them to its unified social credit code';
+
+CREATE TABLE registry.entity_match (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    score real NOT NULL,
+    features jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('candidate', 'accepted', 'rejected', 'undone')),
+    decided_by text,
+    decided_at timestamptz,
+    reason text,
+    found_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX entity_match_open ON registry.entity_match (dataset_id, key, entity) WHERE state IN ('candidate', 'accepted');
+CREATE INDEX entity_match_by_entity ON registry.entity_match (entity) WHERE state = 'accepted';
+COMMENT ON TABLE registry.entity_match IS 'Records without a code that may belong to an enterprise; accepted by a rule or a person only, and reversible';
+
+CREATE TABLE registry.discrepancy (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity text COLLATE "C" NOT NULL,
+    field text NOT NULL,
+    department text NOT NULL,
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    value text NOT NULL,
+    authoritative_department text NOT NULL,
+    authoritative_dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    authoritative_key text COLLATE "C" NOT NULL,
+    authoritative_value text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    closed_because text CHECK (closed_because IN ('corrected', 'authority_changed', 'gone'))
+);
+CREATE UNIQUE INDEX discrepancy_open ON registry.discrepancy (entity, field, dataset_id, key) WHERE closed_at IS NULL;
+CREATE INDEX discrepancy_by_department ON registry.discrepancy (department, id) WHERE closed_at IS NULL;
+COMMENT ON TABLE registry.discrepancy IS 'Where a department says something else of an enterprise than the one that is authoritative; closes by itself';
+
+CREATE TABLE registry.credit_finding (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    department text NOT NULL,
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    entity text COLLATE "C",
+    detail jsonb NOT NULL,
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz
+);
+CREATE UNIQUE INDEX credit_finding_open ON registry.credit_finding (kind, dataset_id, key) WHERE closed_at IS NULL;
+CREATE INDEX credit_finding_by_department ON registry.credit_finding (department, id) WHERE closed_at IS NULL;
+COMMENT ON TABLE registry.credit_finding IS 'Permits and penalties that came late, whose amounts do not agree with their text, that should have been withdrawn';
+
+CREATE TABLE registry.follower (
+    name text COLLATE "C" PRIMARY KEY,
+    followed_xid xid8 NOT NULL,
+    followed_seq bigint NOT NULL,
+    first_load jsonb,
+    followed_at timestamptz
+);
+COMMENT ON TABLE registry.follower IS 'How far each service of public credit data has followed the change feed; moves in its own transactions only';
+"""
+
+EVALUATION = """
+CREATE TABLE registry.evaluation (
+    scorecard text COLLATE "C" NOT NULL,
+    version int NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    day date NOT NULL,
+    score real NOT NULL,
+    grade text NOT NULL,
+    factors jsonb NOT NULL,
+    input_digest uuid NOT NULL,
+    changes_on date,
+    computed_at timestamptz NOT NULL,
+    PRIMARY KEY (scorecard, version, entity)
+);
+CREATE INDEX evaluation_by_grade ON registry.evaluation (scorecard, version, grade);
+CREATE INDEX evaluation_due ON registry.evaluation (scorecard, version, changes_on) WHERE changes_on IS NOT NULL;
+COMMENT ON TABLE registry.evaluation IS 'The current evaluation of each enterprise by each card in use; any past day is computed anew from history';
+COMMENT ON COLUMN registry.evaluation.changes_on IS 'The next day on which the same records would give another score: a term ends, a record grows old';
+"""
+
+CASES = """
+CREATE TABLE registry.credit_case (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('repair', 'objection')),
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    record_version bigint NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    department text NOT NULL,
+    province text NOT NULL,
+    rules text NOT NULL,
+    state text NOT NULL,
+    filed_by text NOT NULL,
+    applicant text NOT NULL,
+    statement text NOT NULL,
+    evidence jsonb NOT NULL DEFAULT '[]',
+    request_digest bytea NOT NULL UNIQUE,
+    filed_at timestamptz NOT NULL,
+    due_on date,
+    overdue_noted_at timestamptz,
+    decided_at timestamptz,
+    decided_by text,
+    decision text
+);
+CREATE UNIQUE INDEX credit_case_open ON registry.credit_case (kind, dataset_id, key) WHERE decided_at IS NULL;
+CREATE INDEX credit_case_by_entity ON registry.credit_case (entity, id);
+CREATE INDEX credit_case_by_department ON registry.credit_case (department, due_on) WHERE decided_at IS NULL;
+COMMENT ON TABLE registry.credit_case IS 'Applications for credit repair 信用修复 and objections 异议';
+
+CREATE TABLE registry.credit_case_event (
+    case_id bigint NOT NULL REFERENCES registry.credit_case,
+    number int NOT NULL,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    text text,
+    PRIMARY KEY (case_id, number)
+);
+
+CREATE TABLE registry.credit_mark (
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    disputed_since timestamptz,
+    repaired_at timestamptz,
+    withdrawn_at timestamptz,
+    case_id bigint REFERENCES registry.credit_case,
+    PRIMARY KEY (dataset_id, key)
+);
+CREATE INDEX credit_mark_by_entity ON registry.credit_mark (entity);
+COMMENT ON TABLE registry.credit_mark IS 'What stands beside a record wherever it is shown: disputed, repaired, withdrawn';
+
+CREATE TABLE registry.consent (
+    id text COLLATE "C" PRIMARY KEY,
+    entity text COLLATE "C" NOT NULL,
+    grantee text NOT NULL REFERENCES registry.client,
+    purpose text NOT NULL,
+    items text[] NOT NULL,
+    valid_from timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    evidence_digest bytea NOT NULL,
+    given_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    revoked_by text,
+    CHECK (valid_until > valid_from)
+);
+CREATE INDEX consent_by_entity ON registry.consent (entity, grantee);
+COMMENT ON TABLE registry.consent IS 'Consent of an enterprise 授权: who may read which items, for what, until when';
+
+CREATE TABLE registry.consent_use (
+    consent_id text COLLATE "C" NOT NULL REFERENCES registry.consent,
+    at timestamptz NOT NULL DEFAULT now(),
+    client_id text NOT NULL,
+    items text[] NOT NULL,
+    case_number text
+);
+CREATE INDEX consent_use_by_consent ON registry.consent_use (consent_id, at);
+COMMENT ON TABLE registry.consent_use IS 'Every use of a consent';
+"""
+
+
+def upgrade() -> None:
+    """Tables of public credit data."""
+    for part in (ENTERPRISE_FILE, EVALUATION, CASES):
+        op.execute(part)
