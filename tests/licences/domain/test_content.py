@@ -282,13 +282,14 @@ def test_a_state_that_means_nothing_is_refused(status: Any, code: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_record_costs_less_than_40_microseconds_with_its_plain_form_and_hash(name: str) -> None:
     licence_type, record = TYPES.latest(name), RECORDS[name]
-    best = min(_seconds(licence_type, record, 2000) for _ in range(5))
+    best = min(_seconds(licence_type, record, 200) for _ in range(30))
 
-    assert best / 2000 < 40e-6
+    assert best / 200 < 40e-6
 
 
 def _seconds(licence_type: Any, record: dict[str, Any], times: int) -> float:
-    start = time.perf_counter()
+    """Of this process alone, whatever else the machine does."""
+    start = time.process_time()
     for _ in range(times):
         content_hash(licence_type, as_json(content_of(licence_type, record)))
-    return time.perf_counter() - start
+    return time.process_time() - start
