@@ -29,6 +29,7 @@ _OF_REGISTRY = {
         ("registry.intake.errors", "IntakeError"),
         ("registry.api.clients", "ClientError"),
         ("registry.licences.keys", "KeysError"),
+        ("registry.licences.errors", "LicenceServiceError"),
     ),
     ExitCode.USAGE: (("registry.licences.issuers", "IssuerError"),),
     ExitCode.MISCONFIGURED: (

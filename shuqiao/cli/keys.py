@@ -139,8 +139,36 @@ def revoke(
     if done.must_be_reissued and any(follows.values()):
         output.note(
             "该密钥签发的一切不再可信，须重新签发 Nothing that it signed is believed any more; make it anew with: "
-            f"shuqiao licence reissue {done.key.id}"
+            f"shuqiao keys reissue {done.key.id}"
         )
+
+
+@app.command(epilog=examples("shuqiao keys reissue 1bjUPjsMZtNV"))
+def reissue(key_id: _KeyId, as_json: AsJson = False) -> None:  # noqa: FBT002
+    """重新签发 Make anew what a revoked key signed: licences as new versions, status lists, forms when asked for.
+
+    Killed or called again, it goes on where it was. Annotated copies have to be asked for anew.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from registry.licences import keys, reissuing  # noqa: PLC0415
+    from shuqiao import master_key, settings  # noqa: PLC0415
+    from shuqiao.cli import output  # noqa: PLC0415
+    from shuqiao.licence_types import licence_types  # noqa: PLC0415
+
+    with _registry() as connection:
+        done = reissuing.reissue(
+            connection,
+            _one(connection, key_id).id,
+            types=licence_types(),
+            keys=keys.KeyRing.load(connection, master_key.load()),
+            base=settings.public_url(settings.read()),
+            now=datetime.now(UTC),
+        )
+    if as_json:
+        output.json_document(asdict(done))
+    else:
+        output.pairs("已重新签发 Made anew", asdict(done))
 
 
 @app.command(epilog=examples("shuqiao keys check", "shuqiao keys check --within 365 --json"))

@@ -166,6 +166,17 @@ def test_a_slip_of_the_pen_is_told(terminal: Terminal, words: tuple[str, ...], c
     assert says in answer.err
 
 
+def test_what_a_revoked_key_signed_is_made_anew_and_what_an_active_one_signed_is_not(terminal: Terminal) -> None:
+    seal = terminal.seal()
+    refused = terminal.shuqiao("keys", "reissue", seal)
+    assert refused.code == 1
+    assert "still in use" in refused.err
+    revoked = terminal.shuqiao("keys", "revoke", seal, "--reason", "key_compromise", "--yes")
+    assert revoked.code == 0
+    done = terminal.shuqiao("keys", "reissue", seal, "--json")
+    assert done.document == {"licences": 0, "forms": 0, "status_lists": 0}
+
+
 def test_certificates_are_shown_as_openssl_reads_them(terminal: Terminal, tmp_path: Path) -> None:
     root = next(key["id"] for key in terminal.listed("--issuer", "hub") if key["purpose"] == "root")
     for name, key in (("root", root), ("seal", terminal.seal())):
