@@ -159,7 +159,10 @@ def apply(
 
 
 def refresh(connection: psycopg.Connection, keys: KeyRing, *, base: str, now: datetime) -> int:
-    """Sign anew the lists that end soon, or whose key was revoked; how many."""
+    """Sign anew the lists that end soon, or whose key was revoked; how many.
+
+    Those of an authority that has no key wait until it has one. Raises KeyNotActive.
+    """
     due: dict[str, list[int]] = defaultdict(list)
     for code, group in connection.execute(
         "SELECT DISTINCT g.issuer_code, g.id" + _DUE + " ORDER BY 1, 2", (now + RENEW_WITHIN,)
@@ -181,6 +184,8 @@ def refresh(connection: psycopg.Connection, keys: KeyRing, *, base: str, now: da
 _DUE = (
     " FROM registry.status_list l JOIN registry.status_group g ON g.id = l.group_id"
     " JOIN registry.signing_key k ON k.id = l.key_id WHERE (l.valid_until <= %s OR k.state = 'revoked')"
+    " AND EXISTS (SELECT FROM registry.signing_key a"
+    " WHERE a.issuer_code = g.issuer_code AND a.purpose = 'seal' AND a.state = 'active')"
 )
 
 
