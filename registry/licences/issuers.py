@@ -13,7 +13,7 @@ import psycopg
 from registry.credentials.did import did_web
 from registry.domain.licences.licence import Issuer
 from registry.licences import key_rows
-from registry.licences.key_rows import HUB_NAME
+from registry.licences.key_rows import HUB_NAME, ROOT_NAME
 from registry.signing.certificates import Subject
 from registry.signing.master_key import MasterKey
 from schemas.documents import DocumentError, Key, read_document
@@ -206,7 +206,7 @@ def _ensure_hub(connection: psycopg.Connection, base: str, master_key: MasterKey
     did = did_web(base, None)
     root = key_rows.active(connection, "root", None)
     if root is None:
-        key_rows.make_root(connection, Subject(f"{HUB_NAME} root", did), master_key, now)
+        key_rows.make_root(connection, Subject(ROOT_NAME, did), master_key, now)
     else:
         root.unseal(master_key)  # the master key is the right one, also where no new key is made below
     if key_rows.active(connection, "hub", None) is None:

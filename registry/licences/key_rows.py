@@ -26,6 +26,7 @@ Purpose = Literal["root", "hub", "seal", "sm2"]
 State = Literal["active", "retired", "revoked"]
 
 HUB_NAME = "数桥 Shuqiao"
+ROOT_NAME = "数桥 Shuqiao root"
 _LOCK = 0x4B455953  # first half of the advisory lock on keys and issuers
 _COLUMNS = """
     k.id, k.purpose, k.issuer_code, k.state, k.algorithm, k.public_key, k.certificate, k.sealed_private_key,

@@ -260,6 +260,32 @@ def revoke(
         )
 
 
+def replace_root(connection: psycopg.Connection, *, master_key: MasterKey, now: datetime) -> list[Key]:
+    """After the root or the master key fell into other hands: every key is revoked as compromised and made anew.
+
+    One transaction. The keys revoked by it, whose work is to be made anew; who verifies needs the new root certificate.
+    Raises NoActiveKey without keys, MasterKeyWrong.
+    """
+    with connection.transaction():
+        key_rows.lock(connection)
+        connection.execute("SELECT FROM registry.signing_key ORDER BY id FOR UPDATE")
+        before = [key for key in key_rows.read(connection) if key.state != "revoked"]
+        hub = next((key for key in before if key.purpose == "hub" and key.state == "active"), None)
+        if hub is None:
+            raise _no_active_key(None)
+        hub.unseal(master_key)
+        connection.execute(
+            "UPDATE registry.signing_key SET state = 'revoked', revoked_at = %s, revocation_reason = 'key_compromise'"
+            " WHERE state <> 'revoked'",
+            (now,),
+        )
+        key_rows.make_root(connection, Subject(key_rows.ROOT_NAME, hub.did), master_key, now)
+        for key in before:
+            if key.state == "active" and key.purpose != "root":
+                _make(connection, key.purpose, key.issuer_code, master_key, now)
+        return [one_key(connection, key.id) for key in before]
+
+
 def affected(connection: psycopg.Connection, key_id: str, now: datetime) -> Affected:
     """What a key has signed that is in use now."""
     row = connection.execute(
@@ -334,9 +360,9 @@ def _is_worse(before: Key, reason: Reason) -> bool:
 def _check_revocable(key: Key, reason: Reason) -> None:
     if key.purpose == "root":
         raise RevocationRefused(
-            "根密钥不能吊销：须重建全部密钥并向各方重新分发根证书，见 docs/keys.md "
-            "a root key cannot be revoked: all keys are made anew and the new root certificate is handed out, "
-            "see docs/keys.md"
+            "根密钥不能单独吊销：须重建全部密钥并重新分发根证书，用 shuqiao keys replace-root，见 docs/keys.md "
+            "a root key is not revoked alone: all keys are made anew and the new root certificate is handed out, with "
+            "`shuqiao keys replace-root`, see docs/keys.md"
         )
     if key.purpose == "hub" and reason is Reason.CESSATION:
         raise RevocationRefused(

@@ -212,6 +212,32 @@ def show(
     typer.echo(text, nl=False)
 
 
+@app.command("replace-root", epilog=examples("shuqiao keys replace-root"))
+def replace_root(yes: _Yes = False, as_json: AsJson = False) -> None:  # noqa: FBT002
+    """重建根密钥 After the root or the master key was lost to others: revoke every key and make all anew.
+
+    What they signed is no longer believed until it is reissued, and who verifies needs the new root certificate.
+    """
+    from registry.licences import keys  # noqa: PLC0415
+    from shuqiao import master_key  # noqa: PLC0415
+    from shuqiao.cli import output  # noqa: PLC0415
+
+    _ask("吊销全部密钥并重建 revoke every key and make all anew? Nothing signed so far will be believed", yes=yes)
+    with _registry() as connection:
+        gone = keys.replace_root(connection, master_key=master_key.load(), now=datetime.now(UTC))
+    if as_json:
+        output.json_document([_plain(key) for key in gone])
+        return
+    output.console().print(f"已吊销并重建 revoked and made anew: {len(gone)}", markup=False)
+    output.note("请重新签发 Now make anew what they signed:")
+    for key in gone:
+        if key.purpose == "seal":
+            output.note(f"    shuqiao keys reissue {key.id}")
+    output.note(
+        "请分发新的根证书与信任列表 And hand out the new root certificate and trust list: /root.pem, /trust-list.json"
+    )
+
+
 @app.command(epilog=examples("openssl rand -base64 32 > new.key", "shuqiao keys reseal new.key"))
 def reseal(
     path: Annotated[Path, typer.Argument(help="新主密钥文件 A file with the new master key.", metavar="FILE")],

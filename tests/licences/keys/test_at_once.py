@@ -168,6 +168,8 @@ with connect(url) as connection:
         keys.rotate(connection, code, **given)
     elif sys.argv[5] == "revoke":
         keys.revoke(connection, key_id, keys.Reason.KEY_COMPROMISE, **given)
+    elif sys.argv[5] == "replace_root":
+        keys.replace_root(connection, **given)
     elif sys.argv[5] == "reseal":
         keys.reseal(connection, given["master_key"], MasterKey(bytes(32)))
     else:
@@ -181,6 +183,8 @@ PLACES = [
     ("keys", "Rotation", 1, "rotate"),
     ("key_rows", "make_leaf", 1, "revoke"),
     ("keys", "affected", 1, "revoke"),
+    ("key_rows", "make_root", 1, "replace_root"),
+    ("key_rows", "make_leaf", 2, "replace_root"),
     ("key_rows", "reseal", 2, "reseal"),
     ("key_rows", "make_leaf", 1, "enter"),
     ("key_rows", "retire", 1, "enter"),

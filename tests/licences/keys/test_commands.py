@@ -221,6 +221,16 @@ def test_a_new_master_key_is_taken_on(terminal: Terminal, tmp_path: Path) -> Non
     assert terminal.shuqiao("keys", "check").code == 0
 
 
+def test_a_lost_root_is_replaced_and_what_to_do_next_is_told(terminal: Terminal) -> None:
+    before = {key["id"] for key in terminal.listed()}
+    answer = terminal.shuqiao("keys", "replace-root", "--yes")
+    assert answer.code == 0
+    assert answer.err.count("shuqiao keys reissue ") == 2
+    assert "root.pem" in answer.err
+    assert not before & {key["id"] for key in terminal.listed()}
+    assert terminal.shuqiao("keys", "check").code == 0
+
+
 def test_no_command_prints_anything_private(terminal: Terminal, empty: Hall) -> None:
     rows = empty.connection.execute("SELECT sealed_private_key FROM registry.signing_key").fetchall()
     printed = terminal.shuqiao("keys", "list", "--json").out + terminal.shuqiao("keys", "list", "--all").out

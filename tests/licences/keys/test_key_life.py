@@ -19,7 +19,7 @@ from registry.licences.keys import (
     RevocationRefused,
 )
 from registry.signing import p256
-from registry.signing.certificates import check_chain
+from registry.signing.certificates import CertificateRefused, check_chain
 from registry.signing.master_key import MasterKey, MasterKeyWrong
 from tests.licences.keys.conftest import BASE, HEALTH, MARKET, MASTER_KEY, NOW, Hall
 
@@ -139,10 +139,40 @@ def test_the_hub_may_be_given_another_key_but_not_cease(hall: Hall) -> None:
 
 def test_a_root_and_an_unknown_key_are_not_revoked(hall: Hall) -> None:
     root = next(key for key in keys.all_keys(hall.connection, "hub") if key.purpose == "root")
-    with pytest.raises(RevocationRefused, match=r"docs/keys\.md"):
+    with pytest.raises(RevocationRefused, match="replace-root"):
         revoke(hall, root.id, Reason.KEY_COMPROMISE)
     with pytest.raises(KeyUnknown):
         revoke(hall, "nobody's", Reason.SUPERSEDED)
+
+
+def test_a_new_root_revokes_everything_and_everybody_has_a_key_under_it(hall: Hall) -> None:
+    hall.enter(MARKET, sm2=True)
+    retired = rotate(hall).old
+    before = ring(hall)
+    gone = keys.replace_root(hall.connection, master_key=MASTER_KEY, now=LATER)
+    assert {key.revocation_reason for key in gone} == {"key_compromise"}
+    assert len(gone) == 6
+    assert retired in {key.id for key in gone}
+    after = ring(hall)
+    assert after.root_certificate != before.root_certificate
+    for code in (MARKET.code, HEALTH.code):
+        seal, root = after.chain(code)
+        check_chain(seal, root, LATER)
+        with pytest.raises(CertificateRefused, match="not issued under this root"):
+            check_chain(before.chain(code)[0], root, LATER)
+        assert after.signer(code).verification_method.startswith(f"did:web:hub.example.gov.cn:issuers:{code}#")
+    assert after.hub.verification_method.startswith("did:web:hub.example.gov.cn#")
+    assert after.sm2(MARKET.code) is not None
+    assert key_check.problems(hall.connection, MASTER_KEY, base=BASE, now=LATER) == []
+
+
+def test_a_new_root_needs_the_master_key_and_something_to_replace(hall: Hall) -> None:
+    with pytest.raises(MasterKeyWrong):
+        keys.replace_root(hall.connection, master_key=MasterKey(bytes(32)), now=LATER)
+    assert [state for *_, state in hall.made()] == ["active"] * 4
+    hall.connection.execute("DELETE FROM registry.signing_key")
+    with pytest.raises(NoActiveKey):
+        keys.replace_root(hall.connection, master_key=MASTER_KEY, now=LATER)
 
 
 def test_what_a_key_signed_is_counted_as_far_as_it_is_in_use(hall: Hall) -> None:

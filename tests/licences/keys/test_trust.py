@@ -128,6 +128,19 @@ def test_a_verifier_with_another_root_refuses_the_list(hall: Hall) -> None:
     assert caught.value.code == "other_root"
 
 
+def test_after_a_new_root_nothing_of_before_is_believed_under_it(hall: Hall) -> None:
+    before = KeyRing.load(hall.connection, MASTER_KEY)
+    keys.replace_root(hall.connection, master_key=MASTER_KEY, now=LATER)
+    found = trusted(hall)
+    for code in (MARKET.code, HEALTH.code):
+        assert why_not(found, before.signer(code).verification_method, NOW) == "certificate"
+        after = KeyRing.load(hall.connection, MASTER_KEY).signer(code)
+        assert why_not(found, after.verification_method, LATER) is None
+    assert len(trust.jwks(hall.connection)["keys"]) == 3
+    with pytest.raises(TrustListRefused):
+        trust_list.load(document(hall), root=before.root_certificate, at=LATER)
+
+
 def test_a_did_document_shows_old_and_new_keys_and_asserts_with_those_not_revoked(hall: Hall) -> None:
     done = rotate(hall)
     revoked = keys.revoke(hall.connection, done.new.id, Reason.SUPERSEDED, master_key=MASTER_KEY, now=LATER)
