@@ -252,9 +252,11 @@ def _evidence(origin: Origin) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """An item's value as JSON has it; amounts are texts already."""
+    """An item's value as JSON has it; the parts of an amount of money are texts already."""
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value if isinstance(value, str | bool | int) else str(value)
@@ -327,7 +329,12 @@ _ITEM_KINDS: Mapping[str, Mapping[str, Any]] = {
     "text": {"type": "string"},
     "date": {"type": "string", "pattern": _DAY},
     "list": {"type": "array", "items": {"type": "string"}},
-    "money": {"type": "string", "pattern": r"^-?[0-9]+(?:\.[0-9]+)?$"},
+    "money": {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("amount", "unit", "currency")},
+        "required": ["amount", "unit", "currency"],
+        "additionalProperties": False,
+    },
 }
 
 

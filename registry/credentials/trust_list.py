@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from cryptography import x509
@@ -24,6 +24,11 @@ from registry.credentials.moments import moment_of, text_of
 from registry.credentials.refusal import Refused
 from registry.signing.certificates import CertificateRefused, check_chain, did_of
 from registry.signing.signer import Signer
+
+CLOCKS = timedelta(minutes=5)
+"""By how much the clocks of issuer and verifier may differ."""
+ISSUERS = ":issuers:"
+"""Between the hub's DID and an issuer's code."""
 
 _CONTEXT = "https://www.w3.org/ns/credentials/v2"
 
@@ -171,11 +176,12 @@ def context_url(base: str) -> str:
     return f"{base}/contexts/licence/v1.json"
 
 
-def load(data: bytes, *, root: x509.Certificate | None, at: datetime) -> TrustList:
-    """Read a trust list and check it. ``root``: the root the verifier already has; None believes the one within.
+def load(data: bytes, *, root: x509.Certificate | None, at: datetime, newest_seen: datetime | None = None) -> TrustList:
+    """Read a trust list and check it.
 
-    Raises :class:`TrustListRefused`: unreadable, malformed, other_root, hub_certificate, signature, not_yet_valid,
-    expired.
+    ``root``: the root that the verifier already has; None believes the one within. ``newest_seen``: when the newest
+    list that the verifier ever had was issued: an older one may hide a revocation. Raises :class:`TrustListRefused`:
+    unreadable, malformed, other_root, hub_certificate, not_the_hub, signature, not_yet_valid, expired, replayed.
     """
     try:
         document = parse_object(data)
@@ -189,7 +195,9 @@ def load(data: bytes, *, root: x509.Certificate | None, at: datetime) -> TrustLi
             raise
         _refuse("malformed", "信任列表的内容不合格式", f"the trust list is not of its form: {error!r}")
     _check_hub(document, trust, certificate, created)
-    if at < trust.issued_at:
+    if newest_seen is not None and trust.issued_at < newest_seen:
+        _refuse("replayed", f"信任列表早于此前见过的 {newest_seen} 版本", f"a newer list was seen: of {newest_seen}")
+    if at < trust.issued_at - CLOCKS:
         _refuse("not_yet_valid", f"信任列表自 {trust.issued_at} 起有效", f"the trust list holds from {trust.issued_at}")
     if at > trust.valid_until:
         _refuse("expired", f"信任列表已于 {trust.valid_until} 到期", f"the trust list expired at {trust.valid_until}")
@@ -203,9 +211,12 @@ def _check_hub(document: Mapping[str, Any], trust: TrustList, certificate: x509.
         _refuse("hub_certificate", f"平台证书不可信：{error.zh}", f"the hub's certificate is refused: {error}")
     key = certificate.public_key()
     if did_of(certificate) != trust.hub or not isinstance(key, ec.EllipticCurvePublicKey):
-        _refuse(
-            "hub_certificate", "平台证书不属于信任列表的签发者", "the hub's certificate is not of the list's issuer"
-        )
+        _refuse("hub_certificate", "平台证书不属于信任列表的签发者", "the hub's certificate is of another")
+    # An issuer's seal stands under the same root: what sets the hub apart is that issuers' names are below its own.
+    if not all(one.startswith(f"{trust.hub}{ISSUERS}") for one in trust.issuers):
+        _refuse("not_the_hub", "信任列表不是由平台签发的", "the list names issuers that are not its signer's")
+    if trust.valid_until > certificate.not_valid_after_utc:
+        _refuse("hub_certificate", "信任列表有效期超出平台证书", "the list holds longer than the hub's certificate")
     try:
         check_proof(document, key)
     except (ProofRefused, DocumentRefused) as error:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NoReturn
 
 from registry.credentials import data_integrity
 from registry.credentials.moments import moment_of
-from registry.credentials.trust_list import TrustedIssuer, TrustedKey, TrustList
+from registry.credentials.trust_list import CLOCKS, TrustedIssuer, TrustedKey, TrustList
 from registry.credentials.verify.model import id_of, is_url, many
 from registry.credentials.verify.verdict import CheckFailed
-
-CLOCKS = timedelta(minutes=5)
-"""By how much the clocks of issuer and verifier may differ."""
 
 
 @dataclass(frozen=True, slots=True)

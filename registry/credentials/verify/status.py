@@ -11,7 +11,7 @@ from registry.credentials import status_list
 from registry.credentials.data_integrity import ASSERTION, check_proof
 from registry.credentials.jcs import DocumentRefused, parse_object
 from registry.credentials.refusal import Refused
-from registry.credentials.trust_list import TrustList
+from registry.credentials.trust_list import CLOCKS, TrustList
 from registry.credentials.verify import model, signing
 from registry.credentials.verify.sources import FetchedList, StatusSource
 from registry.credentials.verify.verdict import CheckFailed
@@ -143,7 +143,7 @@ def _check_signature(document: Mapping[str, Any], issuer: str, trust: TrustList,
 
 
 def _check_current(known: _Checked, fetched: FetchedList, at: datetime) -> None:
-    if known.valid_from is not None and known.valid_from > at + signing.CLOCKS:
+    if known.valid_from is not None and known.valid_from > at + CLOCKS:
         when = known.valid_from.isoformat()
         _fail("list_not_yet_valid", f"状态列表自 {when} 起有效", f"the status list holds only from {when}")
     if known.valid_until is not None and known.valid_until < at:

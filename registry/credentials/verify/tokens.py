@@ -10,8 +10,8 @@ from registry.credentials import jose, sd_jwt
 from registry.credentials.jcs import DocumentRefused, parse_object
 from registry.credentials.jose import Token
 from registry.credentials.sd_jwt import SdJwt
-from registry.credentials.trust_list import TrustedKey
-from registry.credentials.verify import model, signing
+from registry.credentials.trust_list import CLOCKS, TrustedKey
+from registry.credentials.verify import model
 from registry.credentials.verify.credential import Inquiry, Signer, check_key, check_model, conclude
 from registry.credentials.verify.findings import Findings
 from registry.credentials.verify.verdict import CheckFailed, Form, Verdict
@@ -72,7 +72,7 @@ def _check_header(token: Token, document: Mapping[str, Any], types: tuple[str, .
     created = _moment(header.get("iat", document.get("iat")), "iat")
     if created is None:
         _fail("proof_created", "签名没有时间（iat）", "the token does not say when it was signed (iat)")
-    if created > at + signing.CLOCKS:
+    if created > at + CLOCKS:
         _fail("proof_from_future", "签名时间晚于现在", f"signed at {created.isoformat()}, in the future")
     expires = _moment(header.get("exp", document.get("exp")), "exp")
     if expires is not None and expires < at:
