@@ -62,15 +62,16 @@ def settable(text: str) -> tuple[str, tuple[str, ...]]:
     White space becomes one space. Characters without a shape of their own (controls, direction overrides, zero-width
     ones) are left out: they could make a name look like another.
     """
-    composed = unicodedata.normalize("NFC", text)
     missing: dict[str, None] = {}
     set_text: list[str] = []
-    for character in " ".join(composed.split()):
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Cn"} or 0xFE00 <= ord(character) <= 0xFE0F:  # noqa: PLR2004
+    for character in unicodedata.normalize("NFC", text):
+        if character.isspace():
+            set_text.append(" ")
+        elif unicodedata.category(character) in {"Cc", "Cf", "Cs", "Cn"} or 0xFE00 <= ord(character) <= 0xFE0F:  # noqa: PLR2004
             continue
-        if ord(character) in printable():
+        elif ord(character) in printable():
             set_text.append(character)
         else:
             missing[f"U+{ord(character):04X}"] = None
             set_text.append(MISSING_SORT)
-    return "".join(set_text), tuple(missing)
+    return " ".join("".join(set_text).split()), tuple(missing)

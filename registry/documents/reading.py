@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from asn1crypto import cms  # type: ignore[import-untyped]
 from cryptography import x509
@@ -168,12 +168,13 @@ def _checked(
 
 
 def _covers_everything(document: bytes, signature: EmbeddedPdfSignature) -> bool:
-    """From the first byte to the last, except for a gap that holds the signature, spelt as we spell it, and nothing else."""
+    """From the first byte to the last but for a gap, which holds the signature as we spell it and nothing else."""
     signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]
+    coverage: SignatureCoverageLevel | None = signature.coverage
     first, length, second, _ = signature.byte_range
     content: bytes = signature.pkcs7_content
     return (
-        signature.coverage == SignatureCoverageLevel.ENTIRE_FILE
+        coverage is SignatureCoverageLevel.ENTIRE_FILE
         and first == 0
         and document[length:second] == b"<" + content.hex().upper().encode() + b">"
         and content.rstrip(b"\0") == _spelt_as_ours(content).rstrip(b"\0")
@@ -188,7 +189,10 @@ def _spelt_as_ours(content: bytes) -> bytes:
     digest = cms.DigestAlgorithm({"algorithm": "sha256"})
     signed["version"], signed["digest_algorithms"] = "v1", [digest]
     signer["version"], signer["digest_algorithm"], signer["unsigned_attrs"] = "v1", digest, None
-    spelt: bytes = message.dump(force=True)
+    # Certificates stay byte for byte: written anew, the escaped port of a did:web in them would come out unescaped.
+    signed["encap_content_info"].dump(force=True)
+    signer.dump(force=True)
+    spelt: bytes = message.dump()
     return spelt
 
 

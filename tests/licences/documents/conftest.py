@@ -187,20 +187,24 @@ Poppler = Callable[..., str]
 def poppler(tmp_path: Path) -> Poppler:
     """Runs one of poppler's programs on a document; the answer is what it prints. ``root``: the only one to trust."""
 
-    def run(program: str, pdf: bytes, *arguments: str, root: certificates.Root | None = None) -> str:
-        _needed(program, "poppler-utils")
+    def run(
+        program: str, pdf: bytes, *arguments: str, root: certificates.Root | None = None, into: Path | None = None
+    ) -> str:
+        needed(program, "poppler-utils")
         file = tmp_path / "document.pdf"
         file.write_bytes(pdf)
         if root is not None:
             arguments = (*arguments, "-nssdir", str(_certificate_database(tmp_path, root)))
-        ending = ("-",) if program == "pdftotext" else ()
+        if program == "pdftotext":  # in the order of the document: columns are not mixed
+            arguments, into = ("-raw", *arguments), Path("-")
+        ending = () if into is None else (str(into),)
         done = subprocess.run([program, *arguments, str(file), *ending], capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
     return run
 
 
-def _needed(program: str, package: str) -> None:
+def needed(program: str, package: str) -> None:
     if shutil.which(program) is None:
         if os.environ.get("CI"):
             pytest.fail(f"{program} is not installed (Debian package {package})")
@@ -208,7 +212,7 @@ def _needed(program: str, package: str) -> None:
 
 
 def _certificate_database(folder: Path, root: certificates.Root) -> Path:
-    _needed("certutil", "libnss3-tools")
+    needed("certutil", "libnss3-tools")
     database, pem = folder / "nss", folder / "root.pem"
     if not database.exists():
         database.mkdir()
