@@ -95,7 +95,10 @@ def test_an_id_is_used_once(asking: Town) -> None:
 def test_status_is_set_by_who_had_it_signed_and_a_revocation_is_for_good(asking: Town) -> None:
     issued = issue(asking, credential())
     say = partial(api_credentials.set_status, asking.connection, issued.id, keys=asking.ring, base=BASE, now=asking.now)
-    says = lambda: dict(read_entries(asking.connection, orjson.loads(issued.body)))  # noqa: E731
+
+    def says() -> dict[str, int]:
+        return dict(read_entries(asking.connection, orjson.loads(issued.body)))
+
     assert say("office", "suspension", 1)
     assert not say("office", "suspension", 1)
     assert says() == {"revocation": 0, "suspension": 1, "message": 0}

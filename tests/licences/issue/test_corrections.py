@@ -128,7 +128,10 @@ def test_after_a_compromise_every_licence_of_use_is_made_anew_with_the_successor
 
 
 def test_lists_are_signed_anew_before_they_end(issued: Town) -> None:
-    refresh = lambda: status.refresh(issued.connection, issued.ring, base=BASE, now=issued.now)  # noqa: E731
+
+    def refresh() -> int:
+        return status.refresh(issued.connection, issued.ring, base=BASE, now=issued.now)
+
     issued.feed(food(1, status="02"))
     issued.follow()
     assert refresh() == 0

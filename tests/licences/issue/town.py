@@ -137,9 +137,9 @@ class Town:
         """As at the beginning, but with the authorities and their keys."""
         self.now = NOW
         tables = (
-            "licence_type", "licence", "licence_event", "licence_form", "licence_refusal", "licence_copy", "licence_use",
-            "issued_credential", "status_list", "status_group", "record", "record_history", "change", "batch",
-            "batch_part", "refusal", "connector",
+            "licence_type", "licence", "licence_event", "licence_form", "licence_refusal", "licence_copy",
+            "licence_use", "issued_credential", "status_list", "status_group", "record", "record_history", "change",
+            "batch", "batch_part", "refusal", "connector",
         )  # fmt: skip
         self.connection.execute(f"TRUNCATE {', '.join(f'registry.{name}' for name in tables)} CASCADE".encode())
 
