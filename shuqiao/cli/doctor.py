@@ -62,6 +62,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _ports(settings)
     yield from _secrets(settings)
     yield from _manifests(settings)
+    if settings.database_url:
+        yield from _signing_keys(settings.database_url)
 
 
 def _python() -> Finding:
@@ -95,12 +97,14 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    path = settings.run_dir / FILE
-    if not path.exists():
+    from shuqiao.stack.licences import MASTER_KEY  # noqa: PLC0415
+
+    paths = [path for name in (FILE, MASTER_KEY) if (path := settings.run_dir / name).exists()]
+    if not paths:
         yield Finding("密钥 secrets", True, "none yet; `make run` makes them")  # noqa: FBT003
-        return
-    mode = stat.S_IMODE(path.stat().st_mode)
-    yield Finding("密钥 secrets", mode == OWNER_ONLY, f"{path} has mode {mode:04o}", f"chmod 600 {path}")
+    for path in paths:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        yield Finding("密钥 secrets", mode == OWNER_ONLY, f"{path} has mode {mode:04o}", f"chmod 600 {path}")
 
 
 def _manifests(settings: Settings) -> Iterator[Finding]:
@@ -110,3 +114,24 @@ def _manifests(settings: Settings) -> Iterator[Finding]:
     )
     for error in errors:
         yield Finding("清单 manifest", False, str(error), "shuqiao connectors check")  # noqa: FBT003
+
+
+def _signing_keys(database_url: str) -> Iterator[Finding]:
+    """Keys that sign licences and end soon; the master key is not needed to see that."""
+    import psycopg  # noqa: PLC0415
+
+    from registry.licences.keys import WARNING, expiring  # noqa: PLC0415
+    from registry.storage.database import connect  # noqa: PLC0415
+
+    subject = "印章 seals"
+    try:
+        with connect(database_url) as connection:
+            found = expiring(connection)
+    except psycopg.Error as error:
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+        remedy = "check SHUQIAO_DATABASE_URL; shuqiao migrate"
+        yield Finding(subject, good=False, found=f"the registry cannot be asked: {cause}", remedy=remedy)
+        return
+    yield Finding(
+        subject, not found, f"{len(found)} keys end within {WARNING.days} days", "shuqiao keys check says which"
+    )
