@@ -14,7 +14,10 @@ _STAMP = re.compile(
 
 def text_of(moment: datetime) -> str:
     """``2026-11-23T01:02:03Z``; fractions of a second are dropped."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    except OverflowError:  # the first and the last hours that there are, in a zone where UTC has no such year
+        return moment.replace(microsecond=0).isoformat()
 
 
 @lru_cache(maxsize=4096)

@@ -294,6 +294,16 @@ def copy_of(city: City, *, until: datetime) -> dict[str, Any]:
     return city.sign(unsigned)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("member", ["validFrom", "validUntil"])
+def test_the_first_and_last_moments_that_there_are_have_an_answer(city: City, member: str, moment: str) -> None:
+    unsigned = {name: value for name, value in city.unsigned().items() if name not in {"validFrom", "validUntil"}}
+
+    verdict = city.verify(city.sign({**unsigned, member: moment}))
+
+    assert moment in str(verdict.as_dict())
+
+
 def test_a_credential_of_another_kind_is_verified_by_the_data_model_alone(city: City) -> None:
     unsigned = {
         "@context": [build.CONTEXT, "https://www.w3.org/ns/credentials/examples/v2"],
