@@ -8,6 +8,7 @@ says from when to when a key was good.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,10 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.keys import load_certs_from_pemder_data
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, Signer
+from pyhanko.sign.signers.constants import ESIC_EXTENSION_1
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
@@ -63,6 +67,24 @@ class _Seal(Signer):
         return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 
+class _Update(IncrementalPdfFileWriter):
+    """The update that adds the signature and nothing else.
+
+    pyHanko would write the clock's time into the metadata (and PDF/A asks for more care with them than it takes), and
+    draw the file's second identifier at random: the same document signed at the same time is to be the same bytes.
+    """
+
+    def _update_meta(self) -> None:
+        pass
+
+    @classmethod
+    def _handle_id(cls, prev: PdfFileReader) -> generic.ArrayObject:
+        first, _ = prev.trailer["/ID"]
+        prev.stream.seek(0)
+        second = hashlib.sha256(prev.stream.read()).digest()[: len(first)]
+        return generic.ArrayObject([first, generic.ByteStringObject(second)])
+
+
 class _Signing(PdfSigner):
     """A signing at a given time instead of the clock's."""
 
@@ -78,6 +100,10 @@ class _Signing(PdfSigner):
         session = super().init_signing_session(pdf_out, existing_fields_only)
         session.system_time = self._at
         return session
+
+    def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:  # noqa: ARG002
+        """PAdES is declared; that ECDSA is not, which would make the file PDF 2.0 and so no PDF/A-3 any more."""
+        pdf_out.register_extension(ESIC_EXTENSION_1)
 
 
 def sign(
@@ -109,7 +135,7 @@ def sign(
     )
     signing = _Signing(metadata, _Seal(key, key.certificate, chain), at)
     signed = BytesIO()
-    writer = IncrementalPdfFileWriter(BytesIO(document))
+    writer = _Update(BytesIO(document))
     _finish(signing.async_sign_pdf(writer, output=signed, bytes_reserved=_RESERVED))
     return signed.getvalue()
 

@@ -133,9 +133,13 @@ def test_only_our_two_typefaces_are_used_and_both_are_embedded_in_part(plain: by
         assert re.search(r" yes +yes +yes ", line), line  # embedded, a subset, with a map to Unicode
 
 
-def test_a_document_is_small_and_says_that_it_is_pdf_a(plain: bytes, poppler: Poppler) -> None:
+def test_a_document_is_small_and_says_that_it_is_pdf_a_also_when_signed(plain: bytes, poppler: Poppler) -> None:
+    said = poppler("pdfinfo", plain)
+
     assert len(plain) < 150_000
-    assert "Metadata Stream: yes" in poppler("pdfinfo", plain)
+    assert "PDF version:     1.7" in said
+    assert "Metadata Stream: yes" in said
+    assert plain.count(b"<x:xmpmeta") == 1  # the signing leaves the metadata alone
     assert re.search(rb"pdfaid:part>3<.*pdfaid:conformance>B<", plain, re.DOTALL)
 
 

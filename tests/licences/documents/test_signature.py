@@ -78,6 +78,13 @@ def test_the_signature_certifies_that_nothing_may_be_changed(plain: bytes) -> No
     assert "/DocMDP" in PdfFileReader(BytesIO(plain)).root["/Perms"]
 
 
+def test_the_same_document_signed_at_the_same_time_is_the_same_bytes(by: Authority) -> None:
+    one = licence("food_business_licence")
+
+    assert document_of(one, by) == document_of(one, by)
+    assert document_of(one, by) != document_of(one, by, at=AT + timedelta(seconds=1))
+
+
 def test_a_document_can_be_signed_while_an_event_loop_runs(by: Authority) -> None:
     async def inside() -> bytes:
         return document_of(licence("animal_clinic_licence"), by)
