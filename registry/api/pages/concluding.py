@@ -72,7 +72,7 @@ def _checks(verdict: Verdict) -> Iterable[Check]:
 
 
 def _line(check: Check) -> CheckLine:
-    return CheckLine(check.passed, Text(check.zh, check.en))
+    return CheckLine(check.passed, Text(check.zh, _capital(check.en)))
 
 
 def _reasons(verdict: Verdict) -> list[Text]:

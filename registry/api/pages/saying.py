@@ -64,8 +64,9 @@ def term(first: Any, last: Any) -> str:
     """From when to when."""
     if not isinstance(first, str):
         return _NOT_SHOWN
-    until = _day(last) if isinstance(last, str) else "长期 without end"
-    return f"{_day(first)} 至 {until}"
+    if not isinstance(last, str):
+        return f"{_day(first)} 起，长期有效 without end"
+    return f"{_day(first)} 至 {_day(last)}"
 
 
 def _kind(said_of_type: Mapping[str, Any], types: LicenceTypes) -> LicenceType | None:

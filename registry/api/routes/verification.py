@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.types import Message
@@ -167,9 +167,13 @@ async def _given(request: Request) -> tuple[str, bytes | None]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        form = await Request(request.scope, receive).form(max_files=1, max_fields=4, max_part_size=FILE_BYTES)
+        async with Request(request.scope, receive).form(max_files=1, max_fields=4, max_part_size=FILE_BYTES) as form:
+            return await _chosen(form)
     except (HTTPException, MultiPartException):
         return "", None
+
+
+async def _chosen(form: FormData) -> tuple[str, bytes | None]:
     file, text = form.get("file"), form.get("text")
     if isinstance(file, UploadFile) and (file.filename or file.size):
         content = await file.read(FILE_BYTES + 1)
