@@ -7,7 +7,7 @@ n months is told by counting months, not by computing the last day.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 
@@ -32,6 +32,7 @@ class Case:
     disputed_until: date | None = None
 
 
+DAY = timedelta(days=1)
 Publication = Literal["yes", "if necessary", "no"]
 
 TERMS: dict[tuple[str, str, str], tuple[Publication, int, int | None]] = {
@@ -54,32 +55,40 @@ TERMS: dict[tuple[str, str, str], tuple[Publication, int, int | None]] = {
 
 def seen(case: Case, day: date, reader: str, *, continues: bool = False) -> bool:
     """Whether the reader sees the record on the day; ``continues``: unperformed duties outlast the maximum."""
-    published, minimum, maximum = TERMS[case.regime, case.kind, case.grade]
-    if case.withdrawn or day < case.decided_on:
-        return False
-    for event in (case.repaired_on, case.changed_on, case.removed_on):
-        if event is not None and event <= day:
-            return False
-    if reader == "public":
-        if case.use_scope != "public" or case.holder == "natural_person":
-            return False
-        if published == "no" or (published == "if necessary" and not case.necessary):
-            return False
-    elif reader == "department":
-        if case.use_scope == "internal":
-            return False
-    elif case.use_scope != "public":
+    gone = any(event is not None and event <= day for event in (case.repaired_on, case.changed_on, case.removed_on))
+    if case.withdrawn or day < case.decided_on or gone or not allowed(case, reader):
         return False
     if case.kind == "permit":
         return case.stated_until is None or day <= case.stated_until
+    return in_term(case, day) or (continues and still_open(case, day))
+
+
+def allowed(case: Case, reader: str) -> bool:
+    """Whether the record is for this reader at all."""
+    published = TERMS[case.regime, case.kind, case.grade][0]
+    if reader == "public":
+        shown = published == "yes" or (published == "if necessary" and case.necessary)
+        return shown and case.use_scope == "public" and case.holder != "natural_person"
+    return case.use_scope == "public" or (reader == "department" and case.use_scope == "government")
+
+
+def in_term(case: Case, day: date) -> bool:
+    """Never beyond the maximum; always within the minimum; between them as long as the department stated."""
+    _, minimum, maximum = TERMS[case.regime, case.kind, case.grade]
     if maximum is not None and not within_months(case.decided_on, day, maximum):
-        stated_ended_it = case.stated_until is not None and within_months(case.decided_on, case.stated_until, maximum)
-        return (
-            continues
-            and not (stated_ended_it and not is_last_day_of(case.decided_on, case.stated_until, maximum))
-            and (case.performed_on is None or day < case.performed_on)
-        )
+        return False
     return within_months(case.decided_on, day, minimum) or case.stated_until is None or day <= case.stated_until
+
+
+def still_open(case: Case, day: date) -> bool:
+    """Beyond the maximum, in a sector that publishes on: the duty is not performed, and no end was stated before."""
+    maximum = TERMS[case.regime, case.kind, case.grade][2]
+    if maximum is None or within_months(case.decided_on, day, maximum):
+        return False
+    stated = case.stated_until
+    if stated is not None and within_months(case.decided_on, stated + DAY, maximum):
+        return False
+    return case.performed_on is None or day < case.performed_on
 
 
 def marked(case: Case, day: date) -> bool:
@@ -93,10 +102,3 @@ def within_months(first: date, day: date, months: int) -> bool:
     """Whether a day is no later than the last day of so many months that begin with ``first``."""
     passed = (day.year - first.year) * 12 + day.month - first.month
     return passed < months or (passed == months and day.day <= first.day)
-
-
-def is_last_day_of(first: date, day: date | None, months: int) -> bool:
-    """Whether the day is the last of the term: it is within, and the next one is not."""
-    if day is None:
-        return False
-    return within_months(first, day, months) and not within_months(first, date.fromordinal(day.toordinal() + 1), months)

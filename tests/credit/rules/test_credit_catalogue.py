@@ -28,8 +28,15 @@ def test_each_edition_has_its_number_of_classes(edition: str, classes: int) -> N
 
 @pytest.mark.parametrize(
     ("day", "edition"),
-    [("2015-01-01", "2021"), ("2022-12-31", "2021"), ("2023-01-01", "2022"), ("2024-02-29", "2022"), ("2024-03-01", "2024"), ("2030-01-01", "2024")],
-)  # fmt: skip
+    [
+        ("2015-01-01", "2021"),
+        ("2022-12-31", "2021"),
+        ("2023-01-01", "2022"),
+        ("2024-02-29", "2022"),
+        ("2024-03-01", "2024"),
+        ("2030-01-01", "2024"),
+    ],
+)
 def test_one_edition_is_in_force_on_each_day(day: str, edition: str) -> None:
     assert default_credit_catalogue().on(date.fromisoformat(day)).name == edition
 

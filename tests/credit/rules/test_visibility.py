@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -50,7 +49,7 @@ KINDS = [
 def decision_days(draw: st.DrawFn, regime: str) -> date:
     """Any day of a regime, often a month's end, a leap day or the regime's own first or last day."""
     first, last = DAYS[regime]
-    leap = [day for day in (date(2016, 2, 29), date(2020, 2, 29), date(2024, 2, 29), date(2028, 2, 29))]
+    leap = (date(year, 2, 29) for year in (2016, 2020, 2024, 2028))
     special = [day for day in (first, last, *leap) if first <= day <= last]
     ends = st.builds(
         lambda year, month: date(year + month // 12, month % 12 + 1, 1) - DAY,
@@ -166,8 +165,13 @@ BOUNDARIES = [
         "public",
         "2029-04-30",
     ),
-    ("the serious list at its maximum", Case("2026", "serious_dishonesty", "serious", date(2026, 5, 1)), "public", "2029-05-01"),
-]  # fmt: skip
+    (
+        "the serious list at its maximum",
+        Case("2026", "serious_dishonesty", "serious", date(2026, 5, 1)),
+        "public",
+        "2029-05-01",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -202,23 +206,44 @@ def test_the_public_never_sees(case: Case, reason: str) -> None:
     assert found.reason.code == reason
 
 
+STATED = replace(PENALTY, stated_until=date(2027, 1, 1))
+REPAIRED = replace(PENALTY, repaired_on=date(2026, 9, 1))
+LISTED = Case("2026", "abnormal_operation", "listed", date(2026, 5, 1))
+PERMIT = Case("2023", "permit", "valid", date(2024, 1, 1))
+
+
 @pytest.mark.parametrize(
     ("case", "day", "code", "rule"),
     [
         (PENALTY, "2026-05-30", "before_decision", "publicity/2026#penalty.ordinary"),
         (PENALTY, "2026-05-31", "in_term", "publicity/2026#penalty.ordinary"),
         (PENALTY, "2027-06-01", "maximum_term_over", "publicity/2026#penalty.ordinary"),
-        (replace(PENALTY, stated_until=date(2027, 1, 1)), "2027-01-02", "stated_term_over", "publicity/2026#penalty.ordinary"),
-        (replace(PENALTY, repaired_on=date(2026, 9, 1)), "2026-09-01", "repaired", "publicity/2026#penalty.ordinary"),
-        (replace(PENALTY, repaired_on=date(2026, 9, 1), changed_on=date(2026, 9, 1)), "2026-09-01", "changed", "publicity/2026#penalty.ordinary"),
-        (replace(PENALTY, repaired_on=date(2028, 9, 1)), "2028-09-02", "maximum_term_over", "publicity/2026#penalty.ordinary"),
+        (STATED, "2027-01-02", "stated_term_over", "publicity/2026#penalty.ordinary"),
+        (REPAIRED, "2026-09-01", "repaired", "publicity/2026#penalty.ordinary"),
+        (replace(REPAIRED, changed_on=date(2026, 9, 1)), "2026-09-01", "changed", "publicity/2026#penalty.ordinary"),
+        (
+            replace(PENALTY, repaired_on=date(2028, 9, 1)),
+            "2028-09-02",
+            "maximum_term_over",
+            "publicity/2026#penalty.ordinary",
+        ),
         (replace(PENALTY, use_scope="government"), "2026-06-01", "use_scope", "readers/1#public"),
-        (Case("2023", "permit", "valid", date(2024, 1, 1)), "2026-06-01", "valid", "publicity/2023#permit.valid"),
-        (Case("2023", "permit", "valid", date(2024, 1, 1), stated_until=date(2025, 1, 1)), "2026-06-01", "permit_expired", "publicity/2023#permit.valid"),
-        (Case("2026", "abnormal_operation", "listed", date(2026, 5, 1)), "2036-06-01", "listed", "publicity/2026#abnormal_operation.listed"),
-        (Case("2026", "abnormal_operation", "listed", date(2026, 5, 1), removed_on=date(2026, 6, 1)), "2026-06-01", "removed", "publicity/2026#abnormal_operation.listed"),
+        (PERMIT, "2026-06-01", "valid", "publicity/2023#permit.valid"),
+        (
+            replace(PERMIT, stated_until=date(2025, 1, 1)),
+            "2026-06-01",
+            "permit_expired",
+            "publicity/2023#permit.valid",
+        ),
+        (LISTED, "2036-06-01", "listed", "publicity/2026#abnormal_operation.listed"),
+        (
+            replace(LISTED, removed_on=date(2026, 6, 1)),
+            "2026-06-01",
+            "removed",
+            "publicity/2026#abnormal_operation.listed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_it_says_why_and_by_which_rule(case: Case, day: str, code: str, rule: str) -> None:
     found = visibility(facts_of_case(case), date.fromisoformat(day), "public")
 
@@ -288,5 +313,5 @@ def ended(until: date | None, day: date) -> bool:
     return until is not None and until < day
 
 
-def test_the_regimes_are_those_that_come_with_the_hub(tmp_path: Path) -> None:
+def test_the_regimes_are_those_that_come_with_the_hub() -> None:
     assert sorted(path.stem for path in REGIMES.glob("*.yaml")) == sorted(DAYS)
