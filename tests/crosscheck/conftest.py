@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.credentials import build, did
 from registry.credentials.data_integrity import AUTHENTICATION, add_proof
-from registry.licences import trust
+from registry.licences import forms, trust
 from registry.signing.p256 import P256Signer
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests.conftest import _database
@@ -76,6 +76,10 @@ class Issued:
     def jwks(self) -> dict[str, Any]:
         return trust.jwks(self.town.connection)
 
+    def form(self, number: int, name: Any) -> bytes:
+        town, licence = self.town, self.town.current(number)
+        return forms.form(town.connection, licence["id"], name, town.ring, town.types, base=BASE, now=NOW)
+
     def presentation(self, *, challenge: str, domain: str) -> dict[str, Any]:
         """By a holder with a key of its own."""
         signer = P256Signer(ec.generate_private_key(ec.SECP256R1()), f"{HOLDER}#key-1")
@@ -121,7 +125,13 @@ def issued(postgres: EmbeddedPostgres, registry_template: str) -> Iterator[Issue
         town = Town(url)
         town.enter()
         town.enter(OTHER_BUREAU, OTHER_BUREAU_CODE)
-        town.feed(food(1), food(2), food(3), food(4, authority=OTHER_BUREAU))
+        person = {
+            "uscc": None,
+            "holder_code": "11010519491231002X",
+            "holder_code_type": "111",
+            "holder_name": "欧阳明月",
+        }
+        town.feed(food(1), food(2), food(3), food(4, authority=OTHER_BUREAU), food(5, **person))
         town.follow()
         town.feed(food(2, status="02"), food(3, status="07"))
         town.follow()
