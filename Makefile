@@ -1,12 +1,12 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-licences soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 run: ## the whole hub with its demo city, until Ctrl-C; ONCE=1: one full cycle, then stop; SCALE=n: enterprises in the demo
 	@tools/install.sh run
@@ -39,6 +39,10 @@ bench-ingest: ## a million enterprises, loaded by Shuqiao, by plain SQL and by d
 bench-dags: ## how long 200 manifests take to parse
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.dags
+
+bench-licences: ## records into licences, status changes into lists, credentials verified
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.licences
 
 soak: ## the tests that take minutes
 	@tools/install.sh run test

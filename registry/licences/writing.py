@@ -15,7 +15,6 @@ import orjson
 import psycopg
 
 from registry.credentials import build, data_integrity
-from registry.credentials.jcs import canonical
 from registry.domain.licences.identifiers import Identifier, new_serial
 from registry.domain.licences.licence import Content, Issuer, Licence, Origin, StatusEntry
 from registry.licences import status
@@ -172,7 +171,7 @@ def _copy(
              source.record_version, source.batch_id, source.connector_id, source.row_id, last.to_state, last.text, now,
              entry.group, entry.index, before.id if before else None, now, signer.key_id)
         )  # fmt: skip
-        forms.append((number, "vc", canonical(credential), signer.key_id, now))
+        forms.append((number, "vc", orjson.dumps(credential), signer.key_id, now))
         events += [
             (number, place, now, step.operation, step.from_state, step.to_state, step.text, each.actor,
              source.record_version)

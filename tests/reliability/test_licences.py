@@ -313,11 +313,11 @@ def test_a_form_is_there_whole_or_not_at_all(registry: str) -> None:
         Place("the fifth token", "AFTER INSERT ON registry.licence_form FOR EACH ROW WHEN (NEW.licence_id % 5 = 0)"),
     )
     with connect(registry) as connection:
-        before = dict(
+        before: dict[int, bytes] = dict(
             connection.execute("SELECT licence_id, body FROM registry.licence_form WHERE form = 'jwt'").fetchall()
         )
         licence_worker.make_forms(registry)
-        after = dict(
+        after: dict[int, bytes] = dict(
             connection.execute("SELECT licence_id, body FROM registry.licence_form WHERE form = 'jwt'").fetchall()
         )
         assert connection.execute("SELECT count(*) FROM registry.licence").fetchone() == (len(after),)
