@@ -53,7 +53,7 @@ def test_settings_that_a_file_names_are_settings_of_the_hub(path: Path) -> None:
     of_settings = {variable(name) for name in Settings.__dataclass_fields__}
     known = of_settings | {FOLDERS_VARIABLE} | API_ONLY | IMAGE_ONLY | KEYS
 
-    assert set(re.findall(r"SHUQIAO_[A-Z_]+", path.read_text("utf-8"))) <= known
+    assert set(re.findall(r"SHUQIAO_[A-Z0-9_]+", path.read_text("utf-8"))) <= known
 
 
 def test_compose_names_only_services_and_volumes_that_it_has() -> None:
