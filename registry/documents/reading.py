@@ -35,6 +35,7 @@ _LIMITS: Final = DecodeLimits(
     per_stream=StreamDecodeLimits(max_ratio=200, max_output_size=32 * _MIB),
     document_budget=DocumentDecodeBudget(base_allowance=64 * _MIB, max_ratio=4),
 )
+_SHA256: Final = cms.DigestAlgorithm({"algorithm": "sha256"}).dump()
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
@@ -177,23 +178,23 @@ def _covers_everything(document: bytes, signature: EmbeddedPdfSignature) -> bool
         coverage is SignatureCoverageLevel.ENTIRE_FILE
         and first == 0
         and document[length:second] == b"<" + content.hex().upper().encode() + b">"
-        and content.rstrip(b"\0") == _spelt_as_ours(content).rstrip(b"\0")
+        and _spelt_as_ours(content)
     )
 
 
-def _spelt_as_ours(content: bytes) -> bytes:
-    """The signature with what it leaves unsigned (versions, lists of algorithms) as we write it, in DER."""
+def _spelt_as_ours(content: bytes) -> bool:
+    """Whether what a signature leaves unsigned (versions, lists of algorithms, padding) is as we write it."""
     message = cms.ContentInfo.load(content)
     signed = message["content"]
     (signer,) = signed["signer_infos"]
-    digest = cms.DigestAlgorithm({"algorithm": "sha256"})
-    signed["version"], signed["digest_algorithms"] = "v1", [digest]
-    signer["version"], signer["digest_algorithm"], signer["unsigned_attrs"] = "v1", digest, None
-    # Certificates stay byte for byte: written anew, the escaped port of a did:web in them would come out unescaped.
-    signed["encap_content_info"].dump(force=True)
-    signer.dump(force=True)
-    spelt: bytes = message.dump()
-    return spelt
+    digests = [*signed["digest_algorithms"], signer["digest_algorithm"]]
+    return (
+        [digest.dump() for digest in digests] == [_SHA256, _SHA256]
+        and signed["version"].native == signer["version"].native == "v1"
+        and signer["unsigned_attrs"].native is None
+        and message.contents == message["content_type"].dump() + signed.dump()
+        and not any(content[len(message.dump()) :])
+    )
 
 
 def _fits(signature: EmbeddedPdfSignature) -> bool:
