@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from registry.credentials import jose
 from registry.credentials.jcs import DocumentRefused, parse_object
+from registry.credentials.jose import TokenRefused
 from registry.credentials.refusal import Refused
 from registry.credentials.trust_list import TrustList
 from registry.credentials.verify import model
 from registry.credentials.verify.credential import Inquiry, Latest, verify_credential
 from registry.credentials.verify.findings import Findings
 from registry.credentials.verify.pdf import START, verify_pdf
-from registry.credentials.verify.presentations import unwrap, verify_presentation
+from registry.credentials.verify.presentations import unwrap, verify_presentation, verify_presentation_token
 from registry.credentials.verify.sources import StatusSource
 from registry.credentials.verify.tokens import verify_sd_jwt, verify_token
 from registry.credentials.verify.verdict import Form, Outcome, Verdict
@@ -45,6 +47,9 @@ def verify(
         return _verify_pdf(document, inquiry, findings)
     text = document.strip()
     form = _form_of(text)
+    if form is Form.TOKEN and _is_presentation(text):
+        shown = verify_presentation_token(text, inquiry, findings, lambda one: _verify_presented(one, inquiry))
+        return shown or _nothing(Form.PRESENTATION, inquiry, findings)
     if form is Form.TOKEN or form is Form.SELECTIVE:
         return _verify_text(text, form, inquiry, findings)
     return _verify_json(document, inquiry, findings, presentations=True)
@@ -58,6 +63,15 @@ def _form_of(text: bytes) -> Form:
     if not _TOKEN.fullmatch(first):
         return Form.UNKNOWN
     return Form.SELECTIVE if tilde else Form.TOKEN
+
+
+def _is_presentation(text: bytes) -> bool:
+    """Whether a token calls itself one; whether it is, its checks tell."""
+    try:
+        jose.check_type(jose.read(text), (jose.VP,))
+    except TokenRefused:
+        return False
+    return True
 
 
 def _verify_text(text: bytes, form: Form, inquiry: Inquiry, findings: Findings) -> Verdict:

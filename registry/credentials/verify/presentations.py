@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from registry.credentials import data_integrity
+from registry.credentials import data_integrity, jose
 from registry.credentials.did import KeyRefused, from_multikey
 from registry.credentials.jcs import canonical
 from registry.credentials.refusal import Refused
@@ -15,6 +15,7 @@ from registry.credentials.verify import model, signing
 from registry.credentials.verify.credential import SEVERITY, Inquiry
 from registry.credentials.verify.findings import Findings
 from registry.credentials.verify.signing import Signature
+from registry.credentials.verify.tokens import check_header, payload_of
 from registry.credentials.verify.verdict import CheckFailed, Form, Outcome, Verdict
 
 ENVELOPED = "EnvelopedVerifiableCredential"
@@ -34,18 +35,47 @@ def verify_presentation(
 
     Its outcome is the gravest of its credentials', and ``not_genuine`` when the presentation itself does not hold.
     """
+    enclosed = _check_model(document, findings)
+    _check_holder(document, inquiry, findings)
+    return _conclude(document, inquiry, findings, [verify_one(one) for one in enclosed])
+
+
+def verify_presentation_token(
+    text: bytes, inquiry: Inquiry, findings: Findings, verify_one: VerifyOne
+) -> Verdict | None:
+    """A presentation as ``vp+jwt``, ``nonce`` and ``aud`` for challenge and domain; None when it cannot be read."""
+    token = findings.ask("document", jose.read, text)
+    document = None if token is None else findings.ask("token", payload_of, token)
+    if token is None or document is None:
+        return None
+    enclosed = _check_model(document, findings)
+    created = findings.ask("token", check_header, token, document, (jose.VP,), inquiry.at)
+    claims = {**document, **token.header}
+    signature = Signature(token.key_id, created, {"challenge": claims.get("nonce"), "domain": claims.get("aud")})
+    _ask_challenge(signature, inquiry, findings)
+    key = findings.ask("key", _key, document, signature, inquiry)
+    if key is not None:
+        findings.ask("holder", jose.check, token, key, types=(jose.VP,))
+    return _conclude(document, inquiry, findings, [verify_one(one) for one in enclosed])
+
+
+def _check_model(document: Mapping[str, Any], findings: Findings) -> list[bytes]:
+    """The data model; the credentials presented."""
     findings.ask("context", model.check_context, document)
     findings.ask("type", model.check_types, document, model.PRESENTATION)
     findings.ask("id", model.check_id, document)
-    enclosed = findings.ask("presentation", _enclosed, document) or []
-    _check_holder(document, inquiry, findings)
-    verdicts = tuple(verify_one(one) for one in enclosed)
+    return findings.ask("presentation", _enclosed, document) or []
+
+
+def _conclude(
+    document: Mapping[str, Any], inquiry: Inquiry, findings: Findings, verdicts: Sequence[Verdict]
+) -> Verdict:
     invalid = [one for one in verdicts if not one.is_valid]
     outcomes = {one.outcome for one in verdicts} | ({Outcome.NOT_GENUINE} if findings.failed else set())
     if invalid:
         zh, en = f"{len(invalid)} 份凭证未通过核验", f"{len(invalid)} of {len(verdicts)} credentials did not pass"
         findings.fail("credentials", invalid[0].outcome.value, zh, en)
-    else:
+    elif verdicts:
         findings.passed("credentials")
     return Verdict(
         outcome=next(one for one in SEVERITY if one in outcomes or one is Outcome.VALID),
@@ -55,7 +85,7 @@ def verify_presentation(
         document=document,
         issuer=model.id_of(document.get("holder")),
         trust_as_of=inquiry.trust.issued_at,
-        credentials=verdicts,
+        credentials=tuple(verdicts),
     )
 
 
@@ -102,13 +132,17 @@ def _check_holder(document: Mapping[str, Any], inquiry: Inquiry, findings: Findi
         if signature is None:
             continue
         findings.ask("signed_at", signing.check_time, signature, inquiry.at)
-        if inquiry.challenge is None and inquiry.domain is None:
-            findings.skip("challenge", "no_challenge", "未要求应答随机数", "no challenge was asked for")
-        else:
-            findings.ask("challenge", _check_challenge, signature, inquiry)
+        _ask_challenge(signature, inquiry, findings)
         key = findings.ask("key", _key, document, signature, inquiry)
         if key is not None:
             findings.ask("holder", data_integrity.check_proof, document, key, signature.proof)
+
+
+def _ask_challenge(signature: Signature, inquiry: Inquiry, findings: Findings) -> None:
+    if inquiry.challenge is None and inquiry.domain is None:
+        findings.skip("challenge", "no_challenge", "未要求应答随机数", "no challenge was asked for")
+    else:
+        findings.ask("challenge", _check_challenge, signature, inquiry)
 
 
 def _check_challenge(signature: Signature, inquiry: Inquiry) -> None:

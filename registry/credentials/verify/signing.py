@@ -13,6 +13,8 @@ from registry.credentials.trust_list import CLOCKS, TrustedIssuer, TrustedKey, T
 from registry.credentials.verify.model import id_of, is_url, many
 from registry.credentials.verify.verdict import CheckFailed
 
+MOST_PROOFS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -81,10 +83,12 @@ def check_owner(trust: TrustList, issuer: object, method: str) -> tuple[TrustedI
 
 
 def proofs_of(document: Mapping[str, Any]) -> list[Any]:
-    """The proofs of a document, at least one."""
+    """The proofs of a document, at least one and at most ``MOST_PROOFS``: each of them costs reading all of it."""
     proofs = many(document.get("proof"))
     if not proofs:
         _fail("proof_missing", "没有签名（proof）", "there is no proof")
+    if len(proofs) > MOST_PROOFS:
+        _fail("proof_too_many", f"签名超过 {MOST_PROOFS} 个", f"more than {MOST_PROOFS} proofs")
     return proofs
 
 

@@ -23,7 +23,7 @@ _LATEST = 253_402_300_799
 def verify_token(text: bytes, inquiry: Inquiry, findings: Findings) -> Verdict | None:
     """A ``vc+jwt``; None when it cannot even be read."""
     token = findings.ask("document", jose.read, text)
-    document = None if token is None else findings.ask("token", _payload, token)
+    document = None if token is None else findings.ask("token", payload_of, token)
     if token is None or document is None:
         return None
     check_model(document, findings)
@@ -49,11 +49,12 @@ def verify_sd_jwt(text: bytes, inquiry: Inquiry, findings: Findings) -> Verdict 
 def _check_signer(
     token: Token, document: Mapping[str, Any], types: tuple[str, ...], inquiry: Inquiry, findings: Findings
 ) -> Signer:
-    created = findings.ask("token", _check_header, token, document, types, inquiry.at)
+    created = findings.ask("token", check_header, token, document, types, inquiry.at)
     return check_key(document.get("issuer"), token.key_id, created, inquiry, findings)
 
 
-def _payload(token: Token) -> Mapping[str, Any]:
+def payload_of(token: Token) -> Mapping[str, Any]:
+    """The credential or presentation within. Raises CheckFailed: vc_claim, and what a document is refused for."""
     try:
         document = parse_object(token.payload)
     except DocumentRefused as error:
@@ -63,11 +64,16 @@ def _payload(token: Token) -> Mapping[str, Any]:
     return document
 
 
-def _check_header(token: Token, document: Mapping[str, Any], types: tuple[str, ...], at: datetime) -> datetime:
-    """When it was signed."""
+def check_header(token: Token, document: Mapping[str, Any], types: tuple[str, ...], at: datetime) -> datetime:
+    """Type, issuer and dates of a token; when it was signed.
+
+    Raises TokenRefused (token_type), and CheckFailed: token_issuer, token_date, proof_created, proof_from_future,
+    proof_expired.
+    """
     jose.check_type(token, types)
     header = token.header
-    if header.get("iss", model.id_of(document.get("issuer"))) != model.id_of(document.get("issuer")):
+    signs = model.id_of(document.get("issuer", document.get("holder")))
+    if header.get("iss", signs) != signs:
         _fail("token_issuer", "JWS 头部的 iss 不是凭证的签发者", "iss in the header is not the credential's issuer")
     created = _moment(header.get("iat", document.get("iat")), "iat")
     if created is None:

@@ -119,7 +119,7 @@ TOKENS: dict[str, tuple[Callable[[City], bytes], tuple[str, str]]] = {
     "without algorithm": (lambda city: with_header(token_of(city), alg=None), ("signature", "algorithm")),
     "of another type": (lambda city: token_of(city, typ="at+jwt"), ("token", "token_type")),
     "of a plain type": (lambda city: token_of(city, typ="JWT"), ("token", "token_type")),
-    "that is a presentation": (lambda city: token_of(city, typ="vp+jwt"), ("token", "token_type")),
+    "that calls itself a presentation": (lambda city: token_of(city, typ="vp+jwt"), ("type", "type_wrong")),
     "with a critical extension": (
         lambda city: token_of(city, crit=["b64"], b64=False),
         ("signature", "critical_header"),
@@ -548,6 +548,57 @@ def test_a_false_presentation_is_refused_by_name(
     assert verdict.outcome is Outcome.NOT_GENUINE
     assert verdict.reason is not None
     assert (verdict.reason.name, verdict.reason.code) == reason
+
+
+def shown_as_token(city: City, wallet: Wallet, **about: Any) -> bytes:
+    """A presentation as vp+jwt; ``about`` changes members of the header."""
+    document = {
+        "@context": [build.CONTEXT],
+        "type": ["VerifiablePresentation"],
+        "holder": wallet.did,
+        "verifiableCredential": [enveloped(token_of(city))],
+    }
+    header = {"iat": int(NOW.timestamp()), "iss": wallet.did, "nonce": "n-1", "aud": "bank.example"} | about
+    return jose.sign(canonical(document), header, wallet.signer, jose.VP)
+
+
+def test_a_presentation_as_token_is_as_good(city: City) -> None:
+    verdict = city.verify(shown_as_token(city, Wallet()), challenge="n-1", domain="bank.example")
+
+    assert verdict.is_valid, verdict.failed
+    assert verdict.form is Form.PRESENTATION
+    assert [one.form for one in verdict.credentials] == [Form.TOKEN]
+
+
+FALSE_SHOWN: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "for another request": ({"nonce": "n-0"}, ("challenge", "challenge_wrong")),
+    "for another verifier": ({"aud": "evil"}, ("challenge", "domain_wrong")),
+    "by another": ({"iss": "did:web:x"}, ("token", "token_issuer")),
+    "with another's key": ({"kid": f"{Wallet().did}#k"}, ("key", "holder_key")),
+    "with a critical extension": ({"crit": ["x"]}, ("holder", "critical_header")),
+    "with another algorithm": ({"alg": "none"}, ("holder", "algorithm")),
+    "without a time": ({"iat": None}, ("token", "proof_created")),
+}
+
+
+@pytest.mark.parametrize(("header", "reason"), FALSE_SHOWN.values(), ids=FALSE_SHOWN)
+def test_a_false_presentation_as_token_is_refused_by_name(
+    city: City, header: dict[str, Any], reason: tuple[str, str]
+) -> None:
+    verdict = city.verify(shown_as_token(city, Wallet(), **header), challenge="n-1", domain="bank.example")
+
+    assert verdict.outcome is Outcome.NOT_GENUINE
+    assert verdict.reason is not None
+    assert (verdict.reason.name, verdict.reason.code) == reason
+
+
+def test_a_presentation_as_token_signed_with_another_key_is_refused(city: City) -> None:
+    thief, owner = Wallet(), Wallet()
+    thief.did, thief.signer.verification_method = owner.did, owner.signer.verification_method
+
+    verdict = city.verify(shown_as_token(city, thief))
+
+    assert codes(verdict) == {("holder", "token_signature")}
 
 
 def test_a_presentation_inside_a_presentation_is_no_credential(city: City) -> None:

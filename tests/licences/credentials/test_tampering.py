@@ -480,6 +480,12 @@ def test_a_proof_of_another_suite_beside_a_good_one_is_not_passed_over(city: Cit
     assert codes(verdict) == {("proof", "cryptosuite")}
 
 
+def test_more_proofs_than_anyone_checks_are_not_checked(city: City) -> None:
+    verdict = city.verify({**city.credential, "proof": [city.credential["proof"]] * 5000})
+
+    assert codes(verdict) == {("proof", "proof_too_many")}
+
+
 # Identifiers
 
 
