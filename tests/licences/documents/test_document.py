@@ -31,6 +31,7 @@ from tests.licences.documents.conftest import (
     types,
 )
 
+DOCS = Path(__file__).parents[3] / "docs"
 LONG = "；".join(
     f"第{number}项：预包装食品销售、食用农产品零售、日用百货销售、办公用品销售" for number in range(1, 80)
 )[:2000]
@@ -308,9 +309,11 @@ def test_a_licence_itself_has_no_watermark(plain: bytes, poppler: Poppler) -> No
     assert "加注件" not in text
 
 
-def test_a_template_of_another_folder_uses_the_common_parts(tmp_path: Path, poppler: Poppler) -> None:
+def test_the_template_of_the_documentation_uses_the_common_parts(tmp_path: Path, poppler: Poppler) -> None:
+    written = re.search(r"```typst\n(.*?)```", (DOCS / "licence-types.md").read_text("utf-8"), re.DOTALL)
+    assert written
     template = tmp_path / "1.typ"
-    template.write_text('#import "@shuqiao/licence:1.0.0": licence\n#licence(left: ("holder_name",))\n', "utf-8")
+    template.write_text(written[1], "utf-8")
 
     document = rendering.render(page(), template=template, credential=b"{}", verification_address=BASE, at=AT)
 
