@@ -202,12 +202,18 @@ def check(
 def show(
     key_id: _KeyId,
     public: Annotated[bool, typer.Option("--public", help="公钥 The public key, not the certificate.")] = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """导出证书 The key's certificate as PEM, for openssl and others; of an SM2 key the public key."""
     from registry.licences import key_rows  # noqa: PLC0415
+    from shuqiao.cli import output  # noqa: PLC0415
 
     with _registry() as connection:
         key = _one(connection, key_id)
+    if as_json:
+        parts = {"certificate": key_rows.certificate_pem(key), "public_key": key_rows.public_pem(key)}
+        output.json_document(_plain(key) | parts)
+        return
     text = key_rows.public_pem(key) if public else key_rows.certificate_pem(key) or key_rows.public_pem(key)
     typer.echo(text, nl=False)
 

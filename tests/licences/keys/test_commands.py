@@ -184,6 +184,8 @@ def test_certificates_are_shown_as_openssl_reads_them(terminal: Terminal, tmp_pa
     command = ["openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "seal.pem"]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).stdout == b"seal.pem: OK\n"
     public = terminal.shuqiao("keys", "show", terminal.seal(), "--public").out
+    shown = terminal.shuqiao("keys", "show", terminal.seal(), "--json").document
+    assert (shown["public_key"], shown["certificate"]) == (public, (tmp_path / "seal.pem").read_text())
     command = ["openssl", "x509", "-in", "seal.pem", "-noout", "-pubkey"]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == public
 
