@@ -14,7 +14,7 @@ from registry.storage.reads import licences
 from registry.storage.reads.pool import Row
 
 
-async def body_of(state: ApiState, row: Row, name: Literal["vc", "jwt", "sd_jwt", "pdf", "metadata"]) -> bytes:
+async def body_of(state: ApiState, row: Row, name: Literal["vc", "jwt", "sd_jwt", "pdf", "metadata", "sm2"]) -> bytes:
     """A form, as it was signed; made now if nobody has asked for it before. Raises Problem."""
     licensing = state.licensing
     if name == "metadata":

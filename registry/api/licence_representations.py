@@ -17,21 +17,25 @@ from registry.licences.desk import CHINA
 from registry.storage.reads.pool import Row
 
 PREFIX = "/api/v1/licences"
-FormName = Literal["json", "vc", "jwt", "sd_jwt", "pdf", "metadata"]
+FormName = Literal["json", "vc", "jwt", "sd_jwt", "pdf", "metadata", "sm2"]
 FORMS: Mapping[FormName, str] = {
     "json": "application/json",
     "vc": "application/vc",
     "jwt": "application/vc+jwt",
-    "sd_jwt": "application/dc+sd-jwt",
+    "sd_jwt": "application/vc+sd-jwt",
     "pdf": "application/pdf",
     "metadata": "application/vnd.shuqiao.metadata+json",
+    "sm2": "application/vnd.shuqiao.sm2-signature",
 }
 """Every form of a licence by its short name, with its media type; the first is what no preference gets."""
 
 
 def forms_of(kind: LicenceType) -> list[FormName]:
-    """The forms that licences of a type have: SD-JWT only where something of a natural person can be in them."""
-    return [name for name in FORMS if name != "sd_jwt" or kind.has_personal_items]
+    """The forms that every licence of a type has: SD-JWT only where something of a natural person can be in it.
+
+    The SM2 signature is not among them: only some issuers make one.
+    """
+    return [name for name in FORMS if name != "sm2" and (name != "sd_jwt" or kind.has_personal_items)]
 
 
 def type_of_row(row: Row, types: LicenceTypes) -> LicenceType:

@@ -19,6 +19,7 @@ from registry.api.workroom import Workroom
 from registry.domain.licences.loading import load_types
 from registry.licences.keys import KeyNotActive, KeyRing, NoActiveKey
 from registry.signing.master_key import MasterKeyError
+from registry.signing.sm2 import Sm2Missing
 from registry.storage.database import connect
 from registry.storage.reads import trust
 from registry.storage.reads.pool import DatabaseUnavailable, Pool
@@ -65,7 +66,7 @@ class Licensing:
             keys = await self.keys()
             try:
                 return await room.do(partial(self._on_database, partial(_with_keys, work, keys)))
-            except NoActiveKey as error:
+            except (NoActiveKey, Sm2Missing, MasterKeyError) as error:
                 raise Problem(SIGNING_UNAVAILABLE) from error
             except KeyNotActive:
                 if last:

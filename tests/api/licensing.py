@@ -84,9 +84,9 @@ class Town:
             "SELECT identifier FROM registry.licence WHERE number = %s ORDER BY version", licence_number(number)
         )]  # fmt: skip
 
-    def rotate(self) -> None:
+    def rotate(self, *, sm2: bool = False) -> None:
         with connect(self.url) as connection:
-            keys.rotate(connection, BUREAU_CODE, master_key=MASTER_KEY, now=datetime.now(UTC))
+            keys.rotate(connection, BUREAU_CODE, master_key=MASTER_KEY, now=datetime.now(UTC), sm2=sm2)
 
     def sign(self, document: dict[str, Any]) -> dict[str, Any]:
         """With the bureau's own key, past everything that the hub would check."""

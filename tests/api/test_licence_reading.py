@@ -26,7 +26,7 @@ from tests.api.test_hostile import NASTY
 FORMS = {
     "vc": "application/vc",
     "jwt": "application/vc+jwt",
-    "sd_jwt": "application/dc+sd-jwt",
+    "sd_jwt": "application/vc+sd-jwt",
     "pdf": "application/pdf",
     "metadata": "application/vnd.shuqiao.metadata+json",
     "json": "application/json",
@@ -83,6 +83,26 @@ def test_the_forms_are_signed_by_the_issuers_published_key(office: Office) -> No
     assert said["credentialSubject"]["number"] == licence_number(1)
     assert reader.ask(path, form="sd_jwt").text.count("~") > 1
     assert reader.ask(path, form="pdf").content.startswith(b"%PDF-")
+
+
+def test_an_sd_jwt_is_found_under_either_name(office: Office) -> None:
+    office.town.publish(food(1))
+    reader, path = office.reader(), f"/api/v1/licences/{office.identifier(1)}"
+
+    answer = reader.ask(path, headers={"Accept": "application/dc+sd-jwt"})
+
+    header = jwt.get_unverified_header(answer.text.partition("~")[0])
+    assert answer.headers["Content-Type"] == f"application/{header['typ']}" == "application/vc+sd-jwt"
+
+
+def test_an_sm2_signature_is_there_only_where_the_issuer_makes_one(office: Office) -> None:
+    office.town.publish(food(1))
+    reader, path = office.reader(), f"/api/v1/licences/{office.identifier(1)}"
+
+    refused = reader.ask(path, form="sm2")
+    assert (refused.status_code, refused.json()["reason"]) == (406, "sm2_off")
+    office.town.rotate(sm2=True)
+    assert reader.ask(path, form="sm2").headers["Content-Type"] == "application/vnd.shuqiao.sm2-signature"
 
 
 def test_a_form_is_made_once_and_kept(office: Office) -> None:

@@ -21,7 +21,7 @@ from tests.api.test_hostile import NASTY
 MEDIA_TYPES = {
     "vc": "application/vc",
     "jwt": "application/vc+jwt",
-    "sd_jwt": "application/dc+sd-jwt",
+    "sd_jwt": "application/vc+sd-jwt",
     "pdf": "application/pdf",
 }
 AS_JSON, AS_PDF = {"Content-Type": "application/json"}, {"Content-Type": "application/pdf"}
@@ -163,6 +163,18 @@ def test_a_request_that_cannot_be_meant_is_refused(
     answer = office.post("/credentials/verify", **sent)
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{kind}")
+
+
+def test_many_proofs_are_not_gone_through(office: Office) -> None:
+    """Each proof is over the whole document: two megabytes of them would take minutes."""
+    licence = orjson.loads(form(office))
+    licence["proof"] = [licence["proof"]] * 2000
+
+    begun = time.monotonic()
+    found = verify(office, licence)
+
+    assert found["errors"] == ["proof_too_many: more than 10 proofs"]
+    assert time.monotonic() - begun < 5
 
 
 def test_a_document_that_is_none_is_not_genuine(office: Office) -> None:

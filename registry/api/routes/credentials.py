@@ -43,6 +43,7 @@ _DOCUMENTS = (
     "application/vc+jwt",
     "application/vp",
     "application/vp+jwt",
+    "application/vc+sd-jwt",
     "application/dc+sd-jwt",
     "application/pdf",
 )

@@ -40,6 +40,8 @@ _FORMS: dict[int | str, dict[str, Any]] = {
     200: {"content": {media_type: {"schema": {}} for name, media_type in FORMS.items() if name != "json"}},
     304: {"description": "Not changed 未变化"},
 }
+_ALSO_SD_JWT = "application/dc+sd-jwt"
+"""What wallets ask for; the token is answered under the name that its own header has."""
 _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     303: {"description": "The verification page, or the licence in the API 核验页面或接口地址"}
 }
@@ -171,8 +173,10 @@ async def _summary(request: Request, row: Row, if_none_match: str | None) -> Res
 def _form_wanted(request: Request, kind: LicenceType, form: FormName | None) -> FormName:
     """The short name of the form asked for. Raises Problem with those that there are."""
     there = {FORMS[name]: name for name in forms_of(kind)}
+    if "sd_jwt" in there.values():
+        there[_ALSO_SD_JWT] = "sd_jwt"
     if form is not None:
-        if form in there.values():
+        if form in there.values() or form == "sm2":
             return form
         raise not_acceptable(there)
     wanted = preferred(request.headers.get("accept"), list(there))
