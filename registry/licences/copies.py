@@ -119,7 +119,8 @@ def make(
         _original(connection, identifier, types, now)  # still valid: nobody can change its state while this holds
         connection.execute(
             "INSERT INTO registry.licence_copy"
-            " (id, licence_id, client_id, requested_by, cause, created_at, valid_until, status_group_id, status_index, credential, pdf, key_id)"
+            " (id, licence_id, client_id, requested_by, cause, created_at, valid_until, status_group_id, status_index,"
+            " credential, pdf, key_id)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (copy_id, original.id, client_id, requested_by, cause, now, ends, entry.group, entry.index, credential, pdf,
              signer.key_id),

@@ -17,7 +17,7 @@ from registry.domain.licences import content as contents
 from registry.domain.licences import states
 from registry.domain.licences.identifiers import HIGHEST_VERSION
 from registry.domain.licences.licence import Content, ContentRefusal, ContentRefused, Issuer
-from registry.domain.licences.loading import LicenceTypes
+from registry.domain.licences.loading import LicenceTypes, UnknownLicenceType
 from registry.domain.licences.types import LicenceType
 from registry.licences.authorities import Authorities
 from registry.licences.standing import SourceRecord, Standing
@@ -175,9 +175,11 @@ class Judge:
             return False
         if licence.type_version == self.type.version:
             return said.digest == licence.content_hash
-        earlier = self.types.one(f"{licence.type}@{licence.type_version}")
         try:
+            earlier = self.types.one(f"{licence.type}@{licence.type_version}")
             return self._said(earlier, record).digest == licence.content_hash
+        except UnknownLicenceType:  # its file is not kept any more
+            return said.plain == licence.content
         except ContentRefused:
             return False
 

@@ -15,7 +15,7 @@ import psycopg
 
 from registry.domain.licences.loading import LicenceTypes
 from registry.licences import keys as signing_keys
-from registry.licences.keys import KeyRing
+from registry.licences.keys import KeyNotActive, KeyRing, NoActiveKey
 
 CHINA = ZoneInfo("Asia/Shanghai")
 HUB = "shuqiao"
@@ -41,10 +41,23 @@ class Desk:
 def lock_authorities(connection: psycopg.Connection, keys: KeyRing, codes: Iterable[str]) -> None:
     """Be alone with some authorities' status lists until the transaction ends, and sure that their keys stay in use.
 
-    Raises KeyNotActive when a key has been rotated or revoked since ``keys`` was read, NoActiveKey.
+    Raises KeyNotActive when a key has been made, rotated or revoked since ``keys`` was read, NoActiveKey where an
+    authority has none.
     """
     wanted = sorted(set(codes))
     if not wanted:
         return
     connection.execute("SELECT FROM registry.issuer WHERE code = ANY(%s) ORDER BY code FOR NO KEY UPDATE", (wanted,))
-    signing_keys.hold(connection, {keys.signer(code).key_id for code in wanted})
+    try:
+        read = {keys.signer(code).key_id for code in wanted}
+    except NoActiveKey as missing:
+        active = connection.execute(
+            "SELECT FROM registry.signing_key WHERE purpose = 'seal' AND state = 'active' AND issuer_code = ANY(%s)",
+            (wanted,),
+        ).rowcount
+        if active == len(wanted):
+            raise KeyNotActive(
+                f"密钥已更新，请重新读取 keys have been made since they were read: {missing}"
+            ) from missing
+        raise
+    signing_keys.hold(connection, read)

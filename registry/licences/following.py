@@ -80,6 +80,13 @@ def register(connection: psycopg.Connection, licence_type: LicenceType) -> bool:
             "en": licence_type.title.en,
         },
     )
+    # A registry that was moved to another cluster counts transactions anew: all is gone through again.
+    connection.execute(
+        "UPDATE registry.licence_type SET followed_xid = pg_snapshot_xmin(pg_current_snapshot()), followed_seq = 0,"
+        " first_load_key = NULL, first_load_ended_at = NULL"
+        " WHERE name = %s AND followed_xid > pg_snapshot_xmax(pg_current_snapshot())",
+        (licence_type.name,),
+    )
     return True
 
 
@@ -97,10 +104,22 @@ def lock(connection: psycopg.Connection, name: str) -> Followed:
 
 
 def next_records(connection: psycopg.Connection, followed: Followed, limit: int) -> list[str]:
-    """The next keys of the first load."""
+    """The next keys of the first load: of records, and of licences (done again, it may find some without record)."""
     rows = connection.execute(
-        "SELECT key FROM registry.record WHERE dataset_id = %s AND key > %s ORDER BY key LIMIT %s",
-        (followed.dataset_id, followed.first_load_key or "", limit),
+        """
+        (SELECT key FROM registry.record WHERE dataset_id = %(dataset)s AND key > %(after)s
+            ORDER BY key LIMIT %(limit)s)
+        UNION
+        (SELECT key FROM registry.licence WHERE type = %(type)s AND dataset_id = %(dataset)s AND key > %(after)s
+            AND superseded_by IS NULL ORDER BY key LIMIT %(limit)s)
+        ORDER BY key LIMIT %(limit)s
+        """,
+        {
+            "type": followed.name,
+            "dataset": followed.dataset_id,
+            "after": followed.first_load_key or "",
+            "limit": limit,
+        },
     )
     return [key for (key,) in rows]
 

@@ -33,7 +33,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(ACTIONS, min_size=4, max_size=14))
 def test_licences_agree_with_their_records_after_any_history(
     actions: list[tuple[str, int, dict[str, str]]], any_town: Town

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from registry.credentials.data_integrity import check_proof
 from registry.domain.licences.identifiers import parse
-from registry.licences import issuers
-from tests.licences.issue.town import BASE, BUREAU_CODE, MASTER_KEY, NOW, OTHER_BUREAU, OTHER_BUREAU_CODE, Town, food
+from registry.licences import issue, issuers
+from registry.licences.keys import KeyNotActive
+from tests.licences.issue.town import (
+    BASE,
+    BUREAU_CODE,
+    MASTER_KEY,
+    NOW,
+    OTHER_BUREAU,
+    OTHER_BUREAU_CODE,
+    Town,
+    entity,
+    food,
+    permit,
+)
+from tests.registry.feeding import Feeder, gone
 
 
 def test_a_valid_record_becomes_a_signed_licence(town: Town) -> None:
@@ -130,3 +145,77 @@ def test_a_change_committed_beside_a_longer_transaction_is_waited_for(town: Town
         assert report.caught_up
     assert town.current(1)["state"] == "02"
     assert report.total.state_changes == 1
+
+
+def test_a_registry_that_was_moved_to_another_cluster_is_gone_through_again(town: Town) -> None:
+    town.feed(*[food(number) for number in range(5)])
+    town.follow()
+    town.feed(gone("F000001", "row-1"), food(2, status="02"), food(5))
+    town.connection.execute("UPDATE registry.licence_type SET followed_xid = '9000000000'")
+    with town.steps_of(2):
+        report = town.follow()
+    assert (report.total.issued, report.total.state_changes, report.caught_up) == (1, 2, True)
+    assert [town.current(number)["state"] for number in range(6)] == ["01", "04", "02", "01", "01", "01"]
+    town.feed(food(3, status="02"))
+    assert town.follow().total.state_changes == 1
+
+
+def test_an_authority_entered_while_the_keys_were_read_already_asks_for_them_to_be_read_again(town: Town) -> None:
+    ring = town.ring
+    town.enter(OTHER_BUREAU, OTHER_BUREAU_CODE)
+    town.feed(food(1, authority=OTHER_BUREAU))
+    with pytest.raises(KeyNotActive):
+        issue.follow(town.connection, town.types, ring, base=BASE, now=town.now)
+    assert town.follow().total.issued == 1
+
+
+def test_a_full_group_is_followed_by_another(town: Town) -> None:
+    town.feed(food(1))
+    town.follow()
+    town.connection.execute("UPDATE registry.status_group SET used = size - 3")
+    town.feed(*[food(number) for number in range(2, 10)])
+    town.follow()
+    groups = dict(town.rows("SELECT status_group_id, count(*) FROM registry.licence GROUP BY 1"))
+    assert sorted(groups.values()) == [4, 5]
+    assert town.rows("SELECT count(*) FROM registry.status_list") == [(6,)]
+    town.feed(food(9, status="02"))
+    town.follow()
+    assert town.says(town.current(9)["id"])["suspension"] == 1
+
+
+def test_positions_are_given_out_in_no_order_that_tells_anything(town: Town) -> None:
+    town.feed(*[food(number) for number in range(200)])
+    town.follow()
+    indexes = [index for (index,) in town.rows("SELECT status_index FROM registry.licence ORDER BY id")]
+    assert len(set(indexes)) == 200
+    ascending = sum(first < second for first, second in itertools.pairwise(indexes))
+    assert 60 < ascending < 140
+    ((order,),) = town.rows("SELECT index_order FROM registry.status_group")
+    assert {int.from_bytes(order[at : at + 4]) for at in range(0, len(order), 4)} == set(range(131_072))
+
+
+def test_every_type_of_a_dataset_takes_its_own_records(town: Town) -> None:
+    feeder = Feeder(town.url, "council.permits", "administrative_licence")
+    feeder.feed([permit(1, "建筑业企业资质证书"), permit(2, "动物诊疗许可证"), permit(3, "道路运输经营许可证")])
+    report = town.follow()
+    assert {name: counts.issued for name, counts in report.by_type.items()} == {
+        "construction_qualification": 1,
+        "animal_clinic_licence": 1,
+        "administrative_permit": 1,
+    }
+    feeder.feed([permit(3, "动物诊疗许可证")])
+    assert town.follow().total.issued == 1
+    assert dict(town.rows("SELECT type, state FROM registry.licence WHERE key = 'P3'")) == {
+        "administrative_permit": "04",
+        "animal_clinic_licence": "01",
+    }
+
+
+def test_an_amount_of_money_is_signed_as_the_record_says_it(town: Town) -> None:
+    feeder = Feeder(town.url, "market.entities", "legal_entity")
+    feeder.feed([entity(1)])
+    assert town.follow().total.issued == 1
+    ((number,),) = town.rows("SELECT id FROM registry.licence")
+    capital = town.credential(number)["credentialSubject"]["items"]["registered_capital"]
+    assert "1000.5" in str(capital)
+    assert "{" not in (capital if isinstance(capital, str) else "")

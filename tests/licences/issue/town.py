@@ -61,6 +61,40 @@ def food(number: int, *, row: str | None = None, **fields: Any) -> Row:
     return Row({name: value for name, value in body.items() if value is not None}, row or f"row-{number}")
 
 
+def permit(number: int, name: str) -> Row:
+    """A licence as the double publication 双公示 has it."""
+    body = {
+        "id": f"P{number}",
+        "holder_name": f"宁波第{number}有限公司",
+        "uscc": uscc(number),
+        "licence_name": name,
+        "licence_number": f"D{13302030 + number:010d}",
+        "decision_number": f"甬许〔2026〕{number}号",
+        "content": "准予许可",
+        "decided_on": "2026-01-05",
+        "valid_from": "2026-01-05",
+        "valid_to": "2031-01-04",
+        "authority": BUREAU,
+        "status": "valid",
+    }
+    return Row(body, f"permit-{number}")
+
+
+def entity(number: int) -> Row:
+    """A market entity."""
+    body = {
+        "id": f"E{number}",
+        "uscc": uscc(number),
+        "name": f"宁波第{number}有限公司",
+        "entity_type": "enterprise",
+        "established_on": "2020-05-06",
+        "registered_capital": {"amount": "1000.5", "unit": "万元", "currency": "CNY"},
+        "registration_authority": BUREAU,
+        "status": "active",
+    }
+    return Row(body, f"entity-{number}")
+
+
 @dataclass
 class Town:
     """One registry with its issue service."""
