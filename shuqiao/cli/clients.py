@@ -24,7 +24,12 @@ def add(
     name: Annotated[str, typer.Argument(help="名称 The system, and who is responsible for it.")],
     scopes: Annotated[
         list[str],
-        typer.Option("--scope", "-s", help="权限 What it may do: read:<dataset>, read:*, operate. Repeat for more."),
+        typer.Option(
+            "--scope",
+            "-s",
+            help="权限 What it may do: read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code>, "
+            "operate. Repeat for more.",
+        ),
     ],
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
