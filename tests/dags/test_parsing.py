@@ -102,3 +102,13 @@ def test_a_task_builds_only_its_own_dag(tmp_path: Path, context: str) -> None:
         _AIRFLOW_PARSING_CONTEXT_TASK_ID="pull",
     )
     assert list(found["dags"]) == [context]
+
+
+def test_enterprises_are_kept_up_whenever_one_of_their_datasets_is_published(tmp_path: Path) -> None:
+    found = parse(tmp_path, "hub_credit.py")
+
+    assert found["errors"] == {}
+    (dag,) = found["dags"].values()
+    assert {"legal_entity", "tax_registration", "administrative_penalty", "serious_dishonesty"} <= set(dag["assets"])
+    assert dag["active"] == 1
+    assert "旧标识" in dag["doc"]

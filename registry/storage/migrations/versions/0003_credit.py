@@ -21,6 +21,37 @@ CREATE TABLE registry.entity_identifier (
 CREATE INDEX entity_identifier_by_record ON registry.entity_identifier (dataset_id, key);
 COMMENT ON TABLE registry.entity_identifier IS 'Old identifiers of an enterprise and the records that say so: the way from them to its unified social credit code';
 
+CREATE TABLE registry.entity_name (
+    entity text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    core text COLLATE "C" NOT NULL,
+    front text COLLATE "C" NOT NULL,
+    address text COLLATE "C",
+    former boolean NOT NULL,
+    PRIMARY KEY (entity, name)
+);
+CREATE INDEX entity_name_by_name ON registry.entity_name (name);
+CREATE INDEX entity_name_by_core ON registry.entity_name (core);
+CREATE INDEX entity_name_by_front ON registry.entity_name (front);
+CREATE INDEX entity_name_by_address ON registry.entity_name (address) WHERE address IS NOT NULL;
+COMMENT ON TABLE registry.entity_name IS 'Present and former names of enterprises, normalised, by which records without a code are looked for';
+
+CREATE TABLE registry.record_without_code (
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    name text COLLATE "C",
+    core text COLLATE "C",
+    front text COLLATE "C",
+    address text COLLATE "C",
+    subject uuid NOT NULL,
+    PRIMARY KEY (dataset_id, key)
+);
+CREATE INDEX record_without_code_by_name ON registry.record_without_code (name) WHERE name IS NOT NULL;
+CREATE INDEX record_without_code_by_core ON registry.record_without_code (core) WHERE core IS NOT NULL;
+CREATE INDEX record_without_code_by_front ON registry.record_without_code (front) WHERE front IS NOT NULL;
+CREATE INDEX record_without_code_by_address ON registry.record_without_code (address) WHERE address IS NOT NULL;
+COMMENT ON TABLE registry.record_without_code IS 'Records about an enterprise that carry no unified social credit code';
+
 CREATE TABLE registry.entity_match (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset_id smallint NOT NULL REFERENCES registry.dataset,
@@ -28,15 +59,22 @@ CREATE TABLE registry.entity_match (
     entity text COLLATE "C" NOT NULL,
     score real NOT NULL,
     features jsonb NOT NULL,
-    state text NOT NULL CHECK (state IN ('candidate', 'accepted', 'rejected', 'undone')),
+    subject uuid NOT NULL,
+    state text NOT NULL CHECK (state IN ('candidate', 'accepted', 'rejected', 'undone', 'lapsed')),
     decided_by text,
     decided_at timestamptz,
     reason text,
-    found_at timestamptz NOT NULL DEFAULT now()
+    found_at timestamptz NOT NULL,
+    accepted_at timestamptz,
+    ended_at timestamptz,
+    CHECK ((state = 'accepted') <= (accepted_at IS NOT NULL AND ended_at IS NULL))
 );
+CREATE INDEX entity_match_by_record ON registry.entity_match (dataset_id, key);
+CREATE UNIQUE INDEX entity_match_accepted ON registry.entity_match (dataset_id, key) WHERE state = 'accepted';
 CREATE UNIQUE INDEX entity_match_open ON registry.entity_match (dataset_id, key, entity) WHERE state IN ('candidate', 'accepted');
-CREATE INDEX entity_match_by_entity ON registry.entity_match (entity) WHERE state = 'accepted';
+CREATE INDEX entity_match_by_entity ON registry.entity_match (entity);
 COMMENT ON TABLE registry.entity_match IS 'Records without a code that may belong to an enterprise; accepted by a rule or a person only, and reversible';
+COMMENT ON COLUMN registry.entity_match.subject IS 'Digest of what the record said of whom it is about: another one, and the decision no longer holds';
 
 CREATE TABLE registry.discrepancy (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -55,7 +93,7 @@ CREATE TABLE registry.discrepancy (
     closed_because text CHECK (closed_because IN ('corrected', 'authority_changed', 'gone'))
 );
 CREATE UNIQUE INDEX discrepancy_open ON registry.discrepancy (entity, field, dataset_id, key) WHERE closed_at IS NULL;
-CREATE INDEX discrepancy_by_department ON registry.discrepancy (department, id) WHERE closed_at IS NULL;
+CREATE INDEX discrepancy_by_department ON registry.discrepancy (department, id);
 COMMENT ON TABLE registry.discrepancy IS 'Where a department says something else of an enterprise than the one that is authoritative; closes by itself';
 
 CREATE TABLE registry.credit_finding (
@@ -70,14 +108,24 @@ CREATE TABLE registry.credit_finding (
     closed_at timestamptz
 );
 CREATE UNIQUE INDEX credit_finding_open ON registry.credit_finding (kind, dataset_id, key) WHERE closed_at IS NULL;
-CREATE INDEX credit_finding_by_department ON registry.credit_finding (department, id) WHERE closed_at IS NULL;
+CREATE INDEX credit_finding_by_department ON registry.credit_finding (department, id);
 COMMENT ON TABLE registry.credit_finding IS 'Permits and penalties that came late, whose amounts do not agree with their text, that should have been withdrawn';
+
+CREATE TABLE registry.credit_due (
+    kind text NOT NULL,
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL,
+    due_on date NOT NULL,
+    PRIMARY KEY (kind, dataset_id, key)
+);
+CREATE INDEX credit_due_by_day ON registry.credit_due (due_on);
+COMMENT ON TABLE registry.credit_due IS 'Records that become a finding when a day has passed, without any change of their own';
 
 CREATE TABLE registry.follower (
     name text COLLATE "C" PRIMARY KEY,
     followed_xid xid8 NOT NULL,
     followed_seq bigint NOT NULL,
-    first_load jsonb,
+    first_load jsonb NOT NULL,
     followed_at timestamptz
 );
 COMMENT ON TABLE registry.follower IS 'How far each service of public credit data has followed the change feed; moves in its own transactions only';

@@ -1,0 +1,204 @@
+"""Discrepancies in the registry: opened for the department that is not authoritative, closed by what changes.
+
+One stays open, with the day it was opened on, as long as the two disagree, also when what they say changes meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+
+from registry.credit.enterprise_file import end_of, read_records
+from registry.domain.credit.discrepancies import Discrepancy, discrepancies
+from registry.domain.credit.enterprise_file import FileRecord
+from registry.domain.credit.sources import Sources
+
+LONGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDiscrepancy:
+    """A discrepancy as departments get it."""
+
+    id: int
+    entity: str
+    field: str
+    department: str
+    dataset: str
+    key: str
+    value: str
+    authoritative_department: str
+    authoritative_dataset: str
+    authoritative_key: str
+    authoritative_value: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_because: str | None
+    """``corrected``, ``authority_changed`` or ``gone``."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Discrepancies of one department and field on one day."""
+
+    day: date
+    department: str
+    field: str
+    opened: int
+    closed: int
+    open_in_the_evening: int
+
+
+_COLUMNS: LiteralString = """
+SELECT o.id, o.entity, o.field, o.department, d.name AS dataset, o.key, o.value, o.authoritative_department,
+    a.name AS authoritative_dataset, o.authoritative_key, o.authoritative_value, o.opened_at, o.closed_at,
+    o.closed_because
+FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id
+JOIN registry.dataset a ON a.id = o.authoritative_dataset_id
+"""
+
+
+def of_department(
+    connection: psycopg.Connection, department: str, *, after: int = 0, limit: int = 100, closed: bool = False
+) -> list[OpenedDiscrepancy]:
+    """What a department has to mend (``closed``: what it had), by number; ``after`` the last one seen."""
+    return _select(
+        connection,
+        "WHERE o.department = %s AND o.id > %s AND (o.closed_at IS NOT NULL) = %s ORDER BY o.id LIMIT %s",
+        (department, after, closed, min(limit, LONGEST_PAGE)),
+    )
+
+
+def of_entity(connection: psycopg.Connection, entity: str) -> list[OpenedDiscrepancy]:
+    """The open discrepancies of an enterprise."""
+    return _select(connection, "WHERE o.entity = %s AND o.closed_at IS NULL ORDER BY o.id", (entity,))
+
+
+def counts(connection: psycopg.Connection, since: date, until: date) -> list[DayCount]:
+    """Per day (of China, both ends included), department and field; days and fields without any are left out."""
+    with connection.cursor(row_factory=class_row(DayCount)) as cursor:
+        return cursor.execute(
+            """
+            SELECT (day AT TIME ZONE 'Asia/Shanghai')::date AS day, department, field,
+                count(*) FILTER (WHERE opened_at >= day) AS opened,
+                count(*) FILTER (WHERE closed_at < day + interval '1 day') AS closed,
+                count(*) FILTER (WHERE closed_at IS NULL OR closed_at >= day + interval '1 day') AS open_in_the_evening
+            FROM generate_series(%s::timestamptz, %s::timestamptz, interval '1 day') AS s(moment)
+            CROSS JOIN LATERAL (SELECT moment AS day) m
+            JOIN registry.discrepancy o
+                ON opened_at < day + interval '1 day' AND (closed_at IS NULL OR closed_at >= day)
+            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            """,
+            (_start_of(since), _start_of(until)),
+        ).fetchall()
+
+
+def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sources, *, now: datetime) -> Counter[str]:
+    """Bring the discrepancies of some enterprises to what their records say; in the caller's transaction."""
+    counted: Counter[str] = Counter()
+    ids: dict[str, int] = dict(connection.execute("SELECT name, id FROM registry.dataset").fetchall())
+    records = read_records(connection, entities, sorted(sources.compared))
+    standing: dict[str, dict[tuple[str, int, str], tuple[Any, ...]]] = {}
+    for row in connection.execute(
+        "SELECT entity, field, dataset_id, key, id, value, authoritative_value, department,"
+        " authoritative_department, authoritative_dataset_id, authoritative_key"
+        " FROM registry.discrepancy WHERE entity = ANY(%s) AND closed_at IS NULL",
+        (list(entities),),
+    ):
+        standing.setdefault(row[0], {})[row[1:4]] = row[4:]
+    for entity in entities:
+        found = {
+            (each.field, ids[each.other.dataset], each.other.key): each
+            for each in discrepancies(records[entity], sources)
+        }
+        there = standing.get(entity, {})
+        for place in found.keys() - there.keys():
+            _open(connection, entity, found[place], ids, now)
+            counted["discrepancies_opened"] += 1
+        for place in found.keys() & there.keys():
+            _refresh(connection, there[place], found[place], ids)
+        for place in there.keys() - found.keys():
+            why = _why_closed(place, there[place], records[entity], sources, ids)
+            connection.execute(
+                "UPDATE registry.discrepancy SET closed_at = %s, closed_because = %s WHERE id = %s",
+                (now, why, there[place][0]),
+            )
+            counted["discrepancies_closed"] += 1
+    return counted
+
+
+def _open(
+    connection: psycopg.Connection, entity: str, found: Discrepancy, ids: Mapping[str, int], now: datetime
+) -> None:
+    connection.execute(
+        """
+        INSERT INTO registry.discrepancy
+            (entity, field, department, dataset_id, key, value, authoritative_department, authoritative_dataset_id,
+             authoritative_key, authoritative_value, opened_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            *(entity, found.field, found.other.department, ids[found.other.dataset], found.other.key),
+            *(found.other.value, found.authority.department, ids[found.authority.dataset], found.authority.key),
+            *(found.authority.value, now),
+        ),
+    )
+
+
+def _refresh(
+    connection: psycopg.Connection, there: tuple[Any, ...], found: Discrepancy, ids: Mapping[str, int]
+) -> None:
+    """What is said may change while the two still disagree."""
+    said = (
+        *(found.other.value, found.authority.value, found.other.department, found.authority.department),
+        *(ids[found.authority.dataset], found.authority.key),
+    )
+    if said != there[1:]:
+        connection.execute(
+            "UPDATE registry.discrepancy SET value = %s, authoritative_value = %s, department = %s,"
+            " authoritative_department = %s, authoritative_dataset_id = %s, authoritative_key = %s WHERE id = %s",
+            (*said, there[0]),
+        )
+
+
+def _why_closed(
+    place: tuple[str, int, str],
+    there: tuple[Any, ...],
+    records: Sequence[FileRecord],
+    sources: Sources,
+    ids: Mapping[str, int],
+) -> str:
+    """Why two no longer disagree.
+
+    ``corrected``: the department's record says something else now; ``authority_changed``: the other's does; ``gone``:
+    one of the two says nothing any more.
+    """
+    field, dataset_id, key = place
+    rule = next((rule for rule in sources.fields if rule.name == field), None)
+    if rule is None:
+        return "gone"
+    stated = {
+        (ids[record.dataset], record.key): str(record.body[source.field])
+        for source in (*rule.authoritative, *rule.others)
+        for record in records
+        if record.dataset == source.dataset and not record.matched and record.body.get(source.field) is not None
+    }
+    value, authority = stated.get((dataset_id, key)), stated.get((there[5], there[6]))
+    if value is None or authority is None:
+        return "gone"
+    return "corrected" if value != there[1] else "authority_changed"
+
+
+def _select(connection: psycopg.Connection, where: LiteralString, values: Sequence[object]) -> list[OpenedDiscrepancy]:
+    with connection.cursor(row_factory=class_row(OpenedDiscrepancy)) as cursor:
+        return cursor.execute(_COLUMNS + where, values).fetchall()
+
+
+def _start_of(day: date) -> datetime:
+    return end_of(day).replace(hour=0, minute=0, second=0, microsecond=0)
