@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from registry.domain.credit.publicity import GradeInputs, HolderKind, Procedure
 from registry.domain.credit.rule_files import RULES, RuleFile, read_rule_file
@@ -35,6 +35,16 @@ class NoFacts(LookupError):  # noqa: N818  (named for what the caller meets)
 
 
 @dataclass(frozen=True, slots=True)
+class AmountRule:
+    """An amount that the text of the decision states too."""
+
+    field: str
+    text: str
+    """The field with the text."""
+    role: Literal["fine", "confiscated"]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRule:
     """Where the records of one dataset say what the publicity rules ask for; None: they do not say it."""
 
@@ -54,6 +64,9 @@ class RecordRule:
     status: str | None
     withdrawn: frozenset[str]
     disputed: frozenset[str]
+    amounts: tuple[AmountRule, ...]
+    publish_within: int | None
+    """Working days after the decision within which the record must be public; None: no such rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +191,8 @@ def _rule(data: Mapping[str, Any]) -> RecordRule:
         status=data.get("status"),
         withdrawn=frozenset(data.get("withdrawn", ())),
         disputed=frozenset(data.get("disputed", ())),
+        amounts=tuple(AmountRule(**amount) for amount in data.get("amounts", ())),
+        publish_within=data.get("publish_within_working_days"),
     )
 
 
