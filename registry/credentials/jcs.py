@@ -18,6 +18,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 _LONGEST_INTEGER = 17  # a sign and sixteen digits
+_SURROGATES = "\ud800"
 
 _AS_IS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
 _AS_IS |= orjson.OPT_PASSTHROUGH_DATETIME
@@ -39,13 +40,16 @@ def canonical(document: Any) -> bytes:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether orjson's sorted output is RFC 8785's: ASCII keys sort alike, and integers are spelt alike."""
+    """Whether orjson's sorted output is RFC 8785's.
+
+    Integers are spelt alike; keys below the surrogates sort alike in UTF-8 and in UTF-16.
+    """
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return True
     if kind is dict:
         for key, member in value.items():
-            if type(key) is not str or not key.isascii():
+            if type(key) is not str or not (key.isascii() or max(key) < _SURROGATES):
                 return False
             if type(member) is not str and not _is_plain(member):
                 return False

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from registry.credentials import jose
-from registry.credentials.jcs import DocumentRefused, canonical, parse, parse_object
+from registry.credentials.jcs import MAX_DEPTH, DocumentRefused, canonical, parse, parse_object
 from registry.credentials.jose import Token, TokenRefused
 from registry.credentials.multibase import base64url, from_base64url
 from registry.signing.signer import Signer
@@ -139,7 +139,7 @@ def disclose(sd_jwt: SdJwt) -> Disclosed:
     """What the disclosures show, the signature unchecked.
 
     Raises :class:`TokenRefused`: payload, digest_algorithm, disclosure_malformed, disclosure_twice, digest_twice,
-    disclosure_name, disclosure_unused.
+    disclosure_name, disclosure_unused, too_deep.
     """
     work = _disclosing(sd_jwt)
     return Disclosed(work.shown, work.undisclosed)
@@ -192,6 +192,8 @@ class _Disclosing:
     shown: dict[str, Any] = field(default_factory=dict)
 
     def value(self, value: Any, pointer: str) -> Any:
+        if pointer.count("/") > MAX_DEPTH:  # disclosures within disclosures
+            _refuse("too_deep", f"嵌套超过 {MAX_DEPTH} 层", f"nested deeper than {MAX_DEPTH}")
         if isinstance(value, dict):
             return self.of_object(value, pointer)
         return self.of_list(value, pointer) if isinstance(value, list) else value

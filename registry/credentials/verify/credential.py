@@ -94,8 +94,13 @@ def check_proofs(document: Mapping[str, Any], inquiry: Inquiry, findings: Findin
     except Refused as failure:
         findings.fail("proof", failure.code, failure.zh, failure.en)
         return Signer()
-    signers = [_check_proof(document, proof, inquiry, findings) for proof in proofs]
-    return signers[0]
+    first = None
+    for proof in proofs:
+        signer = _check_proof(document, proof, inquiry, findings)
+        first = first or signer
+        if findings.failed:  # one that does not hold decides: the others, however many, are not worth reading
+            break
+    return first or Signer()
 
 
 def _check_proof(document: Mapping[str, Any], proof: Any, inquiry: Inquiry, findings: Findings) -> Signer:
@@ -190,6 +195,9 @@ def _check_resources(document: Mapping[str, Any], trust: TrustList, findings: Fi
         findings.skip(
             "resources", "not_at_hand", f"引用的文件不在手边，未比对：{where}", f"not at hand, not compared: {where}"
         )
+    if findings.failed:  # anyone can make content that takes long to find fault with
+        findings.skip("schema", "not_genuine", "不可采信，未核对内容", "not genuine, so its content is not looked at")
+        return
     if "credentialSchema" not in document:
         findings.skip(
             "schema", "no_schema", "凭证没有指明内容规定（credentialSchema）", "the credential names no schema"

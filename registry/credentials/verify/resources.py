@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import jsonschema_rs
@@ -107,13 +107,20 @@ def check_schema(document: Mapping[str, Any], trust: TrustList, *, undisclosed: 
         if not isinstance(address, str) or address not in trust.resources:
             raise NotAtHand(str(said.get("id") if isinstance(said, dict) else said)[:_SHOWN])
         validator = _validator(trust, address)
-        if validator.is_valid(document):
-            continue
-        for error in validator.iter_errors(document):
-            if undisclosed and error.kind.name == "required":
-                continue
+        try:
+            validator.validate(document)
+        except jsonschema_rs.ValidationError as first:
+            error = _error(validator.iter_errors(document)) if undisclosed else first
+        else:
+            error = None
+        if error is not None:
             pointer = "".join(f"/{part}" for part in error.instance_path)
             _fail("schema", f"内容不符合证照类型的规定：{pointer}", f"does not fit the schema at {pointer or '/'}")
+
+
+def _error(errors: Iterable[jsonschema_rs.ValidationError]) -> jsonschema_rs.ValidationError | None:
+    """The first that is more than something missing."""
+    return next((one for one in errors if one.kind.name != "required"), None)
 
 
 def _validator(trust: TrustList, address: str) -> jsonschema_rs.Draft202012Validator:

@@ -357,6 +357,19 @@ def test_a_payload_that_breaks_the_rules_of_sd_jwt_is_refused(
     assert (verdict.reason.name, verdict.reason.code) == reason
 
 
+def test_disclosures_within_disclosures_without_end_are_refused(city: City) -> None:
+    """Each by itself is shallow: together they would exhaust the stack."""
+    inner, chain = disclosure("a", 1), []
+    for _ in range(900):
+        chain.append(inner)
+        inner = disclosure("a", {"_sd": [sd_jwt._digest(inner)]})
+    token = jose.sign(canonical({"_sd": [sd_jwt._digest(inner)]}), {}, city.bureau.signer, sd_jwt.TYPE).decode()
+
+    verdict = city.verify("~".join([token, inner, *chain, ""]).encode())
+
+    assert codes(verdict) == {("disclosures", "too_deep")}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc/~"), inner, max_size=3),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import process_time
 from typing import Any
 
 import orjson
@@ -579,6 +580,34 @@ def test_any_member_may_be_anything_also_under_a_good_signature(city: City, data
     value = data.draw(st.none() | st.booleans() | st.text(max_size=8) | st.lists(st.text(max_size=3), max_size=3))
 
     city.verify(city.sign(changed(unsigned, path, lambda _: value))).as_dict()
+
+
+SLOW: dict[str, dict[str, Any]] = {
+    "half a million faults of content": {"credentialSubject": {"holder": [{}] * 500_000}},
+    "a hundred thousand odd keys": {"x": {f"键{number}": 1.5 for number in range(80_000)}},
+    "thousands of status entries": {"credentialStatus": [{"type": "BitstringStatusListEntry"}] * 30_000},
+    "thousands of resources": {
+        "relatedResource": [{"id": f"urn:a:{n}", "digestSRI": "sha256-A"} for n in range(30_000)]
+    },
+    "a digest written a hundred thousand times": {
+        "relatedResource": [{"id": f"{BASE}/contexts/licence/v1.json", "digestSRI": "sha512-A " * 200_000}]
+    },
+    "an endless identifier": {"credentialSubject": {"identifier": "1.2.156.3005.2" + "." * 1_900_000}},
+    "an endless date": {"validFrom": "2024-01-01T00:00:00." + "1" * 1_900_000 + "Z"},
+    "an endless address": {"id": "a:" + "a" * 1_900_000},
+}
+
+
+@pytest.mark.parametrize("members", SLOW.values(), ids=SLOW)
+def test_what_is_made_to_be_slow_is_refused_quickly(city: City, trust: TrustList, members: dict[str, Any]) -> None:
+    proofs = [city.credential["proof"]] * 10
+    document = orjson.dumps({**city.credential, **members, "proof": proofs})
+    began = process_time()
+
+    verdict = city.verify(document, trust=trust)
+
+    assert process_time() - began < 3  # seconds of one core; it is a fraction of one
+    assert verdict.outcome is Outcome.NOT_GENUINE
 
 
 # Status lists
