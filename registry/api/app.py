@@ -37,6 +37,7 @@ from registry.api.security import Public, check_rules
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 from registry.api.tokens import Tokens, load_key
+from registry.domain.licences.loading import UnknownLicenceType
 from registry.licences.errors import CopyRefused, CredentialRefused, FormNotOffered, LicenceServiceError
 from registry.storage.reads.pool import DatabaseBusy, ReadError, ReadTookTooLong
 
@@ -88,6 +89,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ReadError, _unreadable)
     app.add_exception_handler(LicenceServiceError, _refused)
+    app.add_exception_handler(UnknownLicenceType, _typeless)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     check_rules(app)
     return app
@@ -142,6 +144,14 @@ async def _refused(request: Request, error: Exception) -> Response:
     }
     kind = kinds.get(type(error), problems.NOT_FOUND)
     return respond(request, Problem(kind, f"{error.zh}。", f"{error.en}.", members={"reason": error.code}))
+
+
+async def _typeless(request: Request, error: Exception) -> Response:
+    """A licence of a type, or of a version of one, whose file this API does not have."""
+    del error
+    zh = "接口缺少该证照的类型文件；运营方须检查 SHUQIAO_LICENCE_TYPES。"
+    en = "The API lacks the file of this licence's type; the operator has to look at SHUQIAO_LICENCE_TYPES."
+    return respond(request, Problem(problems.NOT_READY, zh, en))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

@@ -293,6 +293,16 @@ def test_without_a_master_key_what_is_stored_is_served(start: Callable[..., Api]
     assert missing.json()["fault"] == "hub"
 
 
+def test_a_licence_of_a_type_that_the_api_lacks_is_the_operators_to_mend(office: Office) -> None:
+    office.town.publish(food(1))
+    office.town.rows("UPDATE registry.licence SET type_version = 9 RETURNING 1")
+
+    answer = office.reader().ask(f"/api/v1/licences/{office.identifier(1)}")
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
+    assert "SHUQIAO_LICENCE_TYPES" in answer.text
+
+
 def test_what_is_answered_is_what_the_description_says(office: Office) -> None:
     office.town.publish(food(1))
     office.town.publish(food(1, holder_name="宁波新名食品有限公司"))

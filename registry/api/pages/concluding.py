@@ -29,6 +29,8 @@ class Recorded:
     """How recent the data of its source is."""
     stale_since: datetime | None = None
     """Since when its source says something that was refused."""
+    state_since: datetime | None = None
+    """Since when it has been in its present state, unless that is the one it was issued in."""
     licence: str | None = None
     """The identifier of the licence that the document is, or is a copy of."""
 
@@ -96,6 +98,7 @@ def _capital(text: str) -> str:
 def _ages(verdict: Verdict, recorded: Recorded) -> list[Fact]:
     facts = [
         ("签章时间", "Sealed", verdict.signed_at, False),
+        ("现状态始于", "In its present state since", recorded.state_since, False),
         ("状态清单取得时间", "Status list fetched", verdict.status_as_of, True),
         ("信任列表签发时间", "Trust list made", verdict.trust_as_of, True),
         ("登记数据读取时间", "Source read", recorded.read_at, True),

@@ -65,7 +65,7 @@ def term(first: Any, last: Any) -> str:
     if not isinstance(first, str):
         return _NOT_SHOWN
     if not isinstance(last, str):
-        return f"{_day(first)} 起，长期有效 without end"
+        return f"{_day(first)}起，长期有效 without end"
     return f"{_day(first)} 至 {_day(last)}"
 
 

@@ -19,6 +19,7 @@ from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import now, source
 from registry.api.security import Public
 from registry.api.state import state_of
+from registry.domain.licences import states
 from registry.domain.licences.identifiers import IdentifierMalformed, parse
 from registry.storage.reads import licences
 from registry.storage.reads.pool import ReadError, Row
@@ -130,6 +131,7 @@ async def _recorded(request: Request, row: Row) -> Recorded:
         versions=await licences.versions(state.pool, row["id"]),
         read_at=min(known, default=None),
         stale_since=min((at for at in (row["stale_since"], row["refused_since"]) if at is not None), default=None),
+        state_since=row["superseded_at"] or (None if row["state"] == states.VALID else row["state_since"]),
         licence=row["identifier"],
     )
 

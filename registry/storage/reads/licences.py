@@ -34,7 +34,7 @@ WITH RECURSIVE chain AS (
     SELECT id, supersedes, superseded_by FROM registry.licence WHERE id = $1
     UNION
     SELECT l.id, l.supersedes, l.superseded_by FROM chain c
-    JOIN registry.licence l ON l.id = c.supersedes OR l.id = c.superseded_by
+    JOIN registry.licence l ON l.id = ANY(ARRAY[c.supersedes, c.superseded_by])
 )
 SELECT l.id, l.identifier, l.version, l.type, l.state, l.state_text, l.state_since, l.issued_on, l.valid_from,
        l.valid_to, l.issued_at, l.superseded_at, l.record_version, l.batch_id

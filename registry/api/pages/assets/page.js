@@ -37,6 +37,7 @@ async function ask(form, address, options, says) {
     result.replaceChildren(...found.childNodes);
     result.dataset.outcome = found.dataset.outcome;
     document.title = drawn.title;
+    document.getElementById("ask-title").replaceWith(drawn.getElementById("ask-title"));
     return answer;
   } catch {
     say(says, "无法连接核验服务，请稍后重试。", "The verification service cannot be reached; try again later.");
