@@ -26,7 +26,7 @@ from tests.registry.feeding import Row
 
 PERSON = "欧阳明月"
 RESIDENT = "11010519491231002X"
-DESK = {"width": 1280, "height": 900}
+DESK = {"width": 1280, "height": 1100}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -174,4 +174,4 @@ def picture(page: Page, name: str) -> None:
     """Keep a screenshot where SHUQIAO_TEST_PICTURES says; docs/images are made so."""
     folder = os.environ.get("SHUQIAO_TEST_PICTURES")
     if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")

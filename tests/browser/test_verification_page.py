@@ -100,6 +100,8 @@ def test_how_old_the_grounds_are_is_told(page: Page, hub: Hub) -> None:
     page.goto(hub.page_of(VALID))
     for label in ("签章时间", "状态清单取得时间", "信任列表签发时间", "登记数据读取时间"):
         assert page.get_by_text(label).count() == 1
+    page.goto(hub.page_of(SUSPENDED))
+    assert page.get_by_text("现状态始于").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,7 @@ def test_the_result_comes_in_place_and_is_announced(page: Page, hub: Hub) -> Non
     enter(page, hub.identifier(VALID))
     wait_for(page, "valid")
     assert page.evaluate("window.mark") == 1
+    expect(page.locator("#ask-title")).to_contain_text("核验另一份证照")
     assert page.evaluate("document.activeElement.id") == "verdict"
     assert page.locator("#result").get_attribute("aria-live") == "polite"
     assert page.title().startswith("真实有效")
