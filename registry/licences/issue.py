@@ -8,8 +8,10 @@ has happened or it has not; two who follow one type take turns; and a key that i
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -181,13 +183,28 @@ def _in_one_step(
     next_work: Callable[[psycopg.Connection, Followed], _Work],
 ) -> bool:
     """One transaction; whether there is more of the kind. It counts only once it is committed."""
-    with connection.transaction():
+    with _uncollected(), connection.transaction():
         followed = following.lock(connection, licence_type.name)
         work = next_work(connection, followed)
         done = _agree(connection, desk, licence_type, followed, work.keys) if work.keys else Counts()
         work.done()
     counts.add(done)
     return work.more
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A step keeps tens of thousands of objects until its end, none of them in a cycle.
+
+    Looking for cycles among them meanwhile, in a process that has much loaded, takes a quarter of the time.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _agree(

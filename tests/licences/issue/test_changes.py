@@ -7,8 +7,20 @@ from typing import Any
 
 import pytest
 
+from registry.credentials.verify import Outcome
 from registry.domain.licences.loading import LicenceTypes
-from tests.licences.issue.town import OTHER_BUREAU, OTHER_BUREAU_CODE, TYPES, Town, food
+from registry.licences import keys, reissuing
+from registry.licences.keys import Reason
+from tests.licences.issue.town import (
+    BASE,
+    BUREAU_CODE,
+    MASTER_KEY,
+    OTHER_BUREAU,
+    OTHER_BUREAU_CODE,
+    TYPES,
+    Town,
+    food,
+)
 from tests.registry.feeding import gone
 
 NOTHING = {"revocation": 0, "suspension": 0, "message": 0}
@@ -45,6 +57,46 @@ def test_a_state_of_the_record_is_published_in_all_lists(
     assert licence["state_text"] == ("停业整顿" if state == "99" else None)
     assert issued.events(licence["id"]) == [("01", None, "01"), (operation, "01", state)]
     assert issued.says(licence["id"]) == says
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome"),
+    [
+        ({}, Outcome.VALID),
+        ({"status": "02"}, Outcome.SUSPENDED),
+        ({"status": "03"}, Outcome.WITHDRAWN),
+        ({"status": "04"}, Outcome.CANCELLED),
+        ({"status": "05"}, Outcome.EXPIRED),
+        ({"status": "06"}, Outcome.MOVED_OUT),
+        ({"status": "07"}, Outcome.REVOKED),
+        ({"status": "99", "status_reason": "停业整顿"}, Outcome.OTHER),
+        ({"legal_representative": "李某"}, Outcome.SUPERSEDED),
+    ],
+)
+def test_a_verifier_is_told_what_became_of_the_licence(issued: Town, changed: dict[str, Any], outcome: Outcome) -> None:
+    first = issued.current(1)["id"]
+    issued.feed(food(1, **changed))
+    issued.follow()
+    verdict = issued.verdict(first)
+    assert verdict.outcome is outcome, verdict.as_dict()
+
+
+def test_a_licence_whose_term_ended_is_expired_not_revoked_for_a_verifier(town: Town) -> None:
+    town.feed(food(1, valid_to="2026-11-20"))
+    town.follow()
+    assert town.verdict(town.current(1)["id"]).outcome is Outcome.VALID
+    town.later(days=1)
+    assert town.verdict(town.current(1)["id"]).outcome is Outcome.EXPIRED
+    town.follow()
+    assert town.verdict(town.current(1)["id"]).outcome is Outcome.EXPIRED
+
+
+def test_after_a_compromise_only_what_was_made_anew_is_believed(issued: Town) -> None:
+    lost, first = issued.ring.signer(BUREAU_CODE).key_id, issued.current(1)["id"]
+    keys.revoke(issued.connection, lost, Reason.KEY_COMPROMISE, master_key=MASTER_KEY, now=issued.now)
+    reissuing.reissue(issued.connection, lost, types=TYPES, keys=issued.ring, base=BASE, now=issued.now)
+    assert issued.verdict(first).outcome is Outcome.NOT_GENUINE
+    assert issued.verdict(issued.current(1)["id"]).outcome is Outcome.VALID
 
 
 def test_a_suspension_is_lifted(issued: Town) -> None:

@@ -14,9 +14,10 @@ import orjson
 import psycopg
 import pytest
 
-from registry.credentials import status_list
+from registry.credentials import build, status_list, trust_list
+from registry.credentials.verify import FetchedList, KeptLists, Verdict, verify
 from registry.domain.licences.loading import LicenceTypes, load_types
-from registry.licences import issue, issuers, keys, status
+from registry.licences import issue, issuers, keys, status, trust
 from registry.licences.copies import REVOKED_BITS
 from registry.licences.issue import IssueReport
 from registry.licences.keys import KeyRing
@@ -221,6 +222,22 @@ class Town:
     def says(self, licence_id: int) -> dict[str, int]:
         """What the lists, as they are served, say of a licence."""
         return dict(read_entries(self.connection, self.credential(licence_id)))
+
+    def verdict(self, licence_id: int) -> Verdict:
+        """What an offline verifier says, with the trust list and the lists as they are published."""
+        ring = self.ring
+        trusted = trust.trust_list_document(
+            self.connection, ring, base=BASE, resources=build.published(self.types.all, BASE), now=self.now
+        )
+        lists = {
+            f"{BASE}/status/{group}/{purpose}": FetchedList(document, self.now)
+            for group, purpose, document in self.rows("SELECT group_id, purpose, document FROM registry.status_list")
+        }
+        ((body,),) = self.rows(
+            "SELECT body FROM registry.licence_form WHERE licence_id = %s AND form = 'vc'", licence_id
+        )
+        loaded = trust_list.load(trusted, root=ring.root_certificate, at=self.now)
+        return verify(body, loaded, KeptLists(lists), self.now)
 
     def disagreements(self) -> list[str]:
         """What is wrong in this registry, whatever was done to it: empty, or the rules are broken."""
