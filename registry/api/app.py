@@ -48,6 +48,7 @@ The records that departments share, validated, with their history, through one i
 
 * Every answer with records says how old the data is (`as_of`, `sources[].read_at`); a record that is wrong at its
   source since some time says so (`stale`). 每个答复都说明数据的时间；来源处有误的记录以 `stale` 标明。
+* E-licences in every form; anyone may verify (`/credentials/verify`, by hand `/verify`). 电子证照，任何人可核验。
 * Pages: send `next` as `after`. 翻页：把 `next` 作为 `after` 传入。
 * Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`: caller or hub. 问题说明见 `type`。
 """

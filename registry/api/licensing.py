@@ -7,6 +7,7 @@ revoked. Without the master key everything that is stored is served all the same
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -25,6 +26,7 @@ from registry.storage.reads import trust
 from registry.storage.reads.pool import DatabaseUnavailable, Pool
 
 Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 class Licensing:
@@ -52,7 +54,8 @@ class Licensing:
                 try:
                     ring = await self._writing.do(lambda: self._on_database(lambda it: KeyRing.load(it, master_key)))
                 except MasterKeyError as error:
-                    raise Problem(SIGNING_UNAVAILABLE, error.zh, error.en) from error
+                    _log.error("nothing can be signed: %s", error)
+                    raise Problem(SIGNING_UNAVAILABLE) from error
                 self._keys = (mark, ring)
             return self._keys[1]
 

@@ -95,6 +95,20 @@ class Town:
         issuer = signer.verification_method.partition("#")[0]
         return data_integrity.add_proof({**document, "issuer": issuer}, signer, datetime.now(UTC))
 
+    def present(self, credentials: list[dict[str, Any]], *, challenge: str, domain: str) -> dict[str, Any]:
+        """A presentation by the bureau, for it has a key that verifiers know."""
+        with connect(self.url) as connection:
+            signer = KeyRing.load(connection, MASTER_KEY).signer(BUREAU_CODE)
+        document = {
+            "@context": ["https://www.w3.org/ns/credentials/v2"],
+            "type": ["VerifiablePresentation"],
+            "holder": signer.verification_method.partition("#")[0],
+            "verifiableCredential": credentials,
+        }
+        return data_integrity.add_proof(
+            document, signer, datetime.now(UTC), purpose="authentication", challenge=challenge, domain=domain
+        )
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with connect(self.url) as connection:
             return connection.execute(query.encode(), values or None).fetchall()

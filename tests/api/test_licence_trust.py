@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 
 from registry.credentials import build, status_list, trust_list
 from registry.credentials.verify import FetchedList, KeptLists, Outcome, verify
+from registry.signing.master_key import MasterKey
 from tests.api.conftest import Api
-from tests.api.licensing import BASE, BUREAU, BUREAU_CODE, Office, food, open_office
+from tests.api.licensing import BASE, BUREAU, BUREAU_CODE, MASTER_KEY, Office, food, open_office
 
 DOCUMENTS = {
     "/.well-known/did.json": ("application/did+json", 300),
@@ -151,3 +152,15 @@ def test_without_a_master_key_only_the_trust_list_waits(start: Callable[..., Api
             assert answer.status_code == 200, path
     sent = office.post("/credentials/verify", json={"verifiableCredential": stored(office, 1)})
     assert sent.json()["verified"] is True
+
+
+def test_a_wrong_master_key_is_the_operators_to_mend(
+    start: Callable[..., Api], registry_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = open_office(start, registry_url, master_key=MasterKey(b"x" * 32))
+
+    answer = office.api.anyone.ask("/trust-list.json")
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/signing-unavailable")
+    assert MASTER_KEY.id not in answer.text
+    assert MASTER_KEY.id in caplog.text

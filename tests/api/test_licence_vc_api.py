@@ -92,6 +92,26 @@ def test_what_was_changed_is_not_genuine_and_says_why(office: Office) -> None:
     assert "credential" not in found
 
 
+def test_a_presentation_must_answer_the_challenge(office: Office) -> None:
+    licence = orjson.loads(form(office))
+    presentation = office.town.present([licence], challenge="c-1", domain="bank.example.cn")
+
+    def present(**options: str) -> dict[str, Any]:
+        sent = {"verifiablePresentation": presentation, "options": options}
+        answer = office.post("/presentations/verify", json=sent)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    good = present(challenge="c-1", domain="bank.example.cn")
+    assert (good["verified"], good["verdict"]["form"]) == (True, "vp"), good["errors"]
+    assert good["verdict"]["credentials"][0]["identifier"] == office.identifier(1)
+    assert present(challenge="c-2", domain="bank.example.cn")["verified"] is False
+    assert present(challenge="c-1", domain="other.example.cn")["verified"] is False
+    office.town.publish(food(1, status="02"))
+    assert present(challenge="c-1", domain="bank.example.cn")["verdict"]["outcome"] == "suspended"
+
+
 @pytest.mark.parametrize(("status", "outcome"), [("02", "suspended"), ("04", "cancelled"), ("07", "revoked")])
 def test_a_change_of_state_is_known_at_once(office: Office, status: str, outcome: str) -> None:
     licence = orjson.loads(form(office))

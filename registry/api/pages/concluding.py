@@ -16,6 +16,11 @@ from registry.domain.licences.loading import LicenceTypes
 
 _ZONE = ZoneInfo("Asia/Shanghai")
 _MOST_CREDENTIALS = 10
+_RELIED_ON = (
+    "signature", "pdf_signature", "pdf_seal", "holder", "challenge", "disclosures", "key", "seal", "term", "revocation",
+    "suspension", "message", "status", "latest", "identifier", "schema", "credentials",
+)  # fmt: skip
+"""The checks that tell people whether to rely on a document, in their order; all others are about its form."""
 _UNITS = ((86400, "天", "day"), (3600, "小时", "hour"), (60, "分钟", "minute"))
 
 
@@ -52,7 +57,7 @@ def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recor
         key_facts=content.key_facts if content else (),
         facts=content.facts if content else (),
         use=content.use if content else (),
-        checks=[_line(check) for check in _checks(verdict)],
+        checks=[_line(check) for check in sorted(_checks(verdict), key=_rank)],
         ages=_ages(verdict, recorded) if verdict.is_genuine else (),
         chain=_chain(recorded) if verdict.is_genuine else (),
         newer=_newer(verdict, recorded),
@@ -74,7 +79,11 @@ def _checks(verdict: Verdict) -> Iterable[Check]:
 
 
 def _line(check: Check) -> CheckLine:
-    return CheckLine(check.passed, Text(check.zh, _capital(check.en)))
+    return CheckLine(check.passed, Text(check.zh, _capital(check.en)), of_form=check.name not in _RELIED_ON)
+
+
+def _rank(check: Check) -> int:
+    return _RELIED_ON.index(check.name) if check.name in _RELIED_ON else len(_RELIED_ON)
 
 
 def _reasons(verdict: Verdict) -> list[Text]:

@@ -100,6 +100,8 @@ class CheckLine:
 
     passed: bool | None
     text: Text
+    of_form: bool = False
+    """Whether it asks how the document is written, and not whether it can be relied on: experts look at these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,13 @@ class Finding:
 
     @property
     def others(self) -> list[CheckLine]:
-        """The checks that passed, or could not be made."""
-        return [check for check in self.checks if check.passed is not False]
+        """The checks that passed, or could not be made, and say whether the document can be relied on."""
+        return [check for check in self.checks if check.passed is not False and not check.of_form]
+
+    @property
+    def of_form(self) -> list[CheckLine]:
+        """The checks that passed, or could not be made, and ask how the document is written."""
+        return [check for check in self.checks if check.passed is not False and check.of_form]
 
     @property
     def masked(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -91,7 +91,8 @@ async def credential_address(request: Request, identifier: Annotated[str, Depend
     """The address that a credential has as its id: for people the verification page, for programs the API. 证照地址."""
     wanted = preferred(request.headers.get("accept"), ["text/html", *FORMS.values()])
     place = f"/verify/{identifier}" if wanted in {"text/html", None} else f"/api/v1/licences/{identifier}"
-    return Response(status_code=303, headers={"Location": place, "Vary": "Accept"})
+    prefix = urlsplit(state_of(request).licensing.base).path
+    return Response(status_code=303, headers={"Location": prefix + place, "Vary": "Accept"})
 
 
 @router.get("/licences", response_model=models.LicencePage)

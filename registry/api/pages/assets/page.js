@@ -49,13 +49,7 @@ async function ask(form, address, options, says) {
   }
 }
 
-function foldOnPhones() {
-  if (!matchMedia("(max-width: 40rem)").matches) return;
-  for (const each of document.querySelectorAll("details.more")) each.open = false;
-}
-
 function show() {
-  foldOnPhones();
   const verdict = document.getElementById("verdict");
   if (!verdict) return;
   result.scrollIntoView({ block: "start" });
@@ -134,7 +128,6 @@ byIdentifier.elements.identifier.addEventListener("keydown", (event) => {
   }
 });
 
-foldOnPhones();
 window.addEventListener("popstate", () => location.reload());
 window.addEventListener("beforeprint", () => {
   for (const each of document.querySelectorAll("details.more")) each.open = true;
