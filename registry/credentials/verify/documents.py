@@ -47,11 +47,8 @@ def verify(
         return _verify_pdf(document, inquiry, findings)
     text = document.strip()
     form = _form_of(text)
-    if form is Form.TOKEN and _is_presentation(text):
-        shown = verify_presentation_token(text, inquiry, findings, lambda one: _verify_presented(one, inquiry))
-        return shown or _nothing(Form.PRESENTATION, inquiry, findings)
     if form is Form.TOKEN or form is Form.SELECTIVE:
-        return _verify_text(text, form, inquiry, findings)
+        return _verify_text(text, form, inquiry, findings, presentations=True)
     return _verify_json(document, inquiry, findings, presentations=True)
 
 
@@ -74,7 +71,10 @@ def _is_presentation(text: bytes) -> bool:
     return True
 
 
-def _verify_text(text: bytes, form: Form, inquiry: Inquiry, findings: Findings) -> Verdict:
+def _verify_text(text: bytes, form: Form, inquiry: Inquiry, findings: Findings, *, presentations: bool) -> Verdict:
+    if presentations and form is Form.TOKEN and _is_presentation(text):
+        shown = verify_presentation_token(text, inquiry, findings, lambda one: _verify_presented(one, inquiry))
+        return shown or _nothing(Form.PRESENTATION, inquiry, findings)
     verify_one = verify_token if form is Form.TOKEN else verify_sd_jwt
     return verify_one(text, inquiry, findings) or _nothing(form, inquiry, findings)
 
@@ -87,14 +87,16 @@ def _verify_json(data: bytes, inquiry: Inquiry, findings: Findings, *, presentat
         findings.fail("document", refusal.code, refusal.zh, refusal.en)
         return _nothing(Form.UNKNOWN, inquiry, findings)
     if token is not None:
-        return _verify_enveloped(document, token, inquiry, findings)
+        return _verify_enveloped(document, token, inquiry, findings, presentations=presentations)
     findings.passed("document")
     if presentations and model.PRESENTATION in model.types_of(document):
         return verify_presentation(document, inquiry, findings, lambda one: _verify_presented(one, inquiry))
     return verify_credential(document, inquiry, findings)
 
 
-def _verify_enveloped(document: Mapping[str, Any], content: bytes, inquiry: Inquiry, findings: Findings) -> Verdict:
+def _verify_enveloped(
+    document: Mapping[str, Any], content: bytes, inquiry: Inquiry, findings: Findings, *, presentations: bool
+) -> Verdict:
     findings.ask("context", model.check_context, document)
     text = content.strip()
     form = _form_of(text)
@@ -103,7 +105,7 @@ def _verify_enveloped(document: Mapping[str, Any], content: bytes, inquiry: Inqu
             "document", "envelope", "封装的不是 JWS 或 SD-JWT", "the envelope holds neither a JWS nor an SD-JWT"
         )
         return _nothing(form, inquiry, findings)
-    return _verify_text(text, form, inquiry, findings)
+    return _verify_text(text, form, inquiry, findings, presentations=presentations)
 
 
 def _verify_presented(data: bytes, inquiry: Inquiry) -> Verdict:

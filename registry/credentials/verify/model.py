@@ -18,6 +18,8 @@ CREDENTIAL = "VerifiableCredential"
 PRESENTATION = "VerifiablePresentation"
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,10}", re.ASCII)
+"""A language tag (BCP 47) by its form."""
 _LANGUAGE_MEMBERS = {"@value", "@language", "@direction"}
 _TYPED = ("credentialStatus", "credentialSchema", "evidence", "termsOfUse", "refreshService", "renderMethod")
 """Members whose objects each must have a type."""
@@ -153,9 +155,19 @@ def _check_language(holder: Mapping[str, Any], where: str) -> None:
         for one in many(holder.get(name)):
             if isinstance(one, str):
                 continue
-            right = isinstance(one, dict) and isinstance(one.get("@value"), str) and set(one) <= _LANGUAGE_MEMBERS
-            if not right:
+            if not _is_language_value(one):
                 _fail("text_malformed", f"{where} 的 {name} 应为文本", f"{name} of the {where} is not a text")
+
+
+def _is_language_value(value: object) -> bool:
+    """A text with its language and direction."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("@value"), str)
+        and set(value) <= _LANGUAGE_MEMBERS
+        and _LANGUAGE.fullmatch(str(value.get("@language", "zh"))) is not None
+        and value.get("@direction", "ltr") in ("ltr", "rtl")
+    )
 
 
 def _fail(code: str, zh: str, en: str) -> NoReturn:

@@ -18,12 +18,14 @@ from registry.credentials.verify.signing import Signature
 from registry.credentials.verify.tokens import check_header, payload_of
 from registry.credentials.verify.verdict import CheckFailed, Form, Outcome, Verdict
 
-ENVELOPED = "EnvelopedVerifiableCredential"
 MOST = 100
 """Credentials in one presentation."""
 
 _DID_KEY = "did:key:"
-_MEDIA_TYPES = ("application/vc+jwt", "application/vc+sd-jwt")
+_ENVELOPES: Mapping[str, Sequence[str]] = {
+    "EnvelopedVerifiableCredential": ("application/vc+jwt", "application/vc+sd-jwt"),
+    "EnvelopedVerifiablePresentation": ("application/vp+jwt",),
+}
 
 VerifyOne = Callable[[bytes], Verdict]
 
@@ -90,21 +92,16 @@ def _conclude(
 
 
 def unwrap(document: Mapping[str, Any]) -> bytes | None:
-    """The token within an EnvelopedVerifiableCredential; None for anything else. Raises CheckFailed (envelope)."""
-    if ENVELOPED not in model.types_of(document):
+    """The token within an enveloped credential or presentation, else None. Raises CheckFailed (envelope)."""
+    kind = next((one for one in _ENVELOPES if one in model.types_of(document)), None)
+    if kind is None:
         return None
     address = document.get("id")
-    media_type, comma, data = address.removeprefix("data:").partition(",") if isinstance(address, str) else ("", "", "")
-    if not str(address).startswith("data:") or not comma or media_type not in _MEDIA_TYPES:
-        _fail(
-            "envelope",
-            "封装凭证的 id 应为 data:application/vc+jwt 地址",
-            "the envelope's id is no data: URL of a token",
-        )
-    try:
-        return data.encode("ascii")
-    except ValueError:
-        _fail("envelope", "封装凭证无法读取", "what the envelope holds cannot be read")
+    scheme, _, content = address.partition(":") if isinstance(address, str) else ("", "", "")
+    media_type, _, data = content.partition(",")
+    if scheme != "data" or media_type not in _ENVELOPES[kind] or not (data and data.isascii()):
+        _fail("envelope", "封装的 id 应为 data: 地址", f"the envelope's id is no data: URL of {_ENVELOPES[kind][0]}")
+    return data.encode()
 
 
 def _enclosed(document: Mapping[str, Any]) -> list[bytes]:

@@ -182,8 +182,16 @@ class City:
                 kept[build.status_url(BASE, GROUP, purpose)] = FetchedList(body, NOW - timedelta(hours=1))
         return KeptLists(kept)
 
+    @cached_property
+    def usual_trust(self) -> TrustList:
+        return self.trust()
+
+    @cached_property
+    def usual_lists(self) -> KeptLists:
+        return self.lists()
+
     def verify(self, document: Mapping[str, Any] | bytes, **with_: Any) -> Verdict:
         said = document if isinstance(document, bytes) else canonical(document)
-        trust = with_.pop("trust", None) or self.trust()
-        statuses = with_.pop("statuses", None) or self.lists()
+        trust = with_.pop("trust", None) or self.usual_trust
+        statuses = with_.pop("statuses", None) or self.usual_lists
         return verify(said, trust, statuses, with_.pop("at", NOW), **with_)

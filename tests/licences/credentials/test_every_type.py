@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build
@@ -31,6 +31,7 @@ def test_the_licence_of_a_usual_record_verifies(city: City, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_the_licence_of_any_right_record_verifies(city: City, kind: str, data: st.DataObject) -> None:
     licence_type = types().latest(kind)

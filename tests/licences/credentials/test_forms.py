@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build, jose, sd_jwt
@@ -186,6 +186,7 @@ def test_a_false_token_is_refused_by_name(city: City, make: Callable[[City], byt
     assert (verdict.reason.name, verdict.reason.code) == reason
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_character_of_a_token_can_be_another(city: City, data: st.DataObject) -> None:
     token = token_of(city).decode()
@@ -387,6 +388,7 @@ def pointers_of(value: Any, pointer: str) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_whatever_is_disclosed_is_what_was_said_and_the_rest_is_not_shown(city: City, data: st.DataObject) -> None:
     document = {"credentialSubject": {"x": data.draw(VALUES), "y": data.draw(VALUES)}}
@@ -581,6 +583,21 @@ def test_a_presentation_as_token_is_as_good(city: City) -> None:
     assert verdict.is_valid, verdict.failed
     assert verdict.form is Form.PRESENTATION
     assert [one.form for one in verdict.credentials] == [Form.TOKEN]
+
+
+def test_an_enveloped_presentation_is_its_token(city: City) -> None:
+    envelope = {
+        "@context": [build.CONTEXT],
+        "id": f"data:application/vp+jwt,{shown_as_token(city, Wallet()).decode()}",
+        "type": "EnvelopedVerifiablePresentation",
+    }
+
+    verdict = city.verify(envelope, challenge="n-1")
+    inside = city.verify(Wallet().show(envelope))
+
+    assert verdict.is_valid, verdict.failed
+    assert verdict.form is Form.PRESENTATION
+    assert ("token", "token_type") in codes(inside.credentials[0])
 
 
 FALSE_SHOWN: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import jcs
@@ -22,16 +22,19 @@ LEAVES = st.none() | st.booleans() | INTEGERS | TEXTS | FLOATS
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=30)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_canonical_form_is_that_of_the_reference_library(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_was_written_canonically_is_read_back_the_same(value: Any) -> None:
     assert canonical(parse(canonical(value))) == canonical(value)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_order_and_spacing_of_a_document_do_not_matter(value: Any) -> None:
     spaced = json.dumps(value, indent=2, ensure_ascii=True).encode()
@@ -84,6 +87,7 @@ def test_a_document_that_could_be_read_in_two_ways_is_refused(data: bytes, code:
     assert refused.value.en
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | TEXTS.map(str.encode))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:

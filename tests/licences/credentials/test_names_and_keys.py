@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import did
@@ -85,6 +85,7 @@ def test_a_text_that_is_no_key_is_refused(text: str) -> None:
         from_multikey(text)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_base58_is_read_as_it_was_written(data: bytes) -> None:
     assert from_base58(base58(data)) == data
@@ -99,6 +100,7 @@ def test_base58_of_known_values() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.sampled_from([NOW.tzinfo])))
 def test_a_moment_is_read_as_it_was_written_to_the_second(moment: object) -> None:
     assert moment_of(text_of(moment)) == moment.replace(microsecond=0)  # type: ignore[arg-type, attr-defined]

@@ -7,7 +7,7 @@ import gzip
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build, status_list
@@ -34,6 +34,7 @@ def test_the_example_of_the_specification_is_read() -> None:
     assert status_list.decode(text) == bytes(status_list.MIN_ENTRIES // 8)
 
 
+@settings(deadline=None)
 @given(size=SIZES, data=st.data())
 def test_a_value_is_read_as_it_was_set_and_no_other_is_touched(size: int, data: st.DataObject) -> None:
     bits = bytearray(data.draw(st.binary(min_size=8, max_size=32)))
@@ -48,6 +49,7 @@ def test_a_value_is_read_as_it_was_set_and_no_other_is_touched(size: int, data: 
     ]
 
 
+@settings(deadline=None)
 @given(size=SIZES, index=st.integers())
 def test_what_lies_outside_the_list_is_neither_read_nor_set(size: int, index: int) -> None:
     bits = bytearray(16)
@@ -64,6 +66,7 @@ def test_a_value_that_does_not_fit_is_refused(size: int, value: int) -> None:
         status_list.set_value(bytearray(16), 0, size, value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_a_list_is_decoded_as_it_was_encoded_and_equal_lists_are_encoded_alike(bits: bytes) -> None:
     text = status_list.encode(bits)
@@ -102,6 +105,7 @@ def test_a_list_that_would_fill_the_memory_is_refused_before_it_does() -> None:
     assert refused.value.code == "list_too_large"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_decoded_or_refused(text: str) -> None:
     with contextlib.suppress(ListRefused):
@@ -131,6 +135,7 @@ def test_an_entry_of_several_bits_has_a_message_for_every_value() -> None:
     assert message["statusMessage"][0]["message"] == "有效 / Valid"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_base64url_has_one_text_for_one_value(data: bytes) -> None:
     text = base64url(data)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build, status_list
@@ -68,6 +68,7 @@ def changed(document: dict[str, Any], path: Path, change: Callable[[Any], Any]) 
 GONE = object()
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_field_can_be_changed(city: City, data: st.DataObject) -> None:
     document = city.credential
@@ -94,6 +95,7 @@ def test_every_text_is_under_the_signature(city: City, trust: TrustList) -> None
             assert verdict.outcome is Outcome.NOT_GENUINE, path
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_nothing_can_be_added(city: City, data: st.DataObject) -> None:
     path = data.draw(
@@ -549,6 +551,7 @@ def test_a_document_that_cannot_be_read_in_one_way_only_is_refused(
     assert first_reason(verdict) == ("document", code)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_get_an_answer(city: City, data: bytes) -> None:
     assert city.verify(data).outcome is Outcome.NOT_GENUINE
@@ -561,6 +564,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_member_may_be_anything(city: City, data: st.DataObject) -> None:
     """Whatever stands in whatever member, the verifier answers and does not fall over."""
@@ -573,6 +577,7 @@ def test_any_member_may_be_anything(city: City, data: st.DataObject) -> None:
     assert verdict.outcome is Outcome.NOT_GENUINE or forged == city.credential
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_member_may_be_anything_also_under_a_good_signature(city: City, data: st.DataObject) -> None:
     unsigned = city.unsigned()

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build, trust_list
@@ -126,6 +126,7 @@ def test_a_list_without_one_of_its_members_is_refused(city: City, member: str) -
     assert refusal(canonical(document), city) in {"malformed", "signature"}
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_byte_of_a_list_can_be_another(city: City, data: st.DataObject) -> None:
     body = city.trust_list()

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.credentials import build, status_list
@@ -304,6 +304,28 @@ def test_the_first_and_last_moments_that_there_are_have_an_answer(city: City, me
     assert moment in str(verdict.as_dict())
 
 
+TEXTS: list[tuple[Any, bool]] = [
+    ({"@value": "食品经营许可证", "@language": "zh-Hans-CN"}, True),
+    ([{"@value": "证", "@language": "zh"}, {"@value": "licence", "@language": "en", "@direction": "ltr"}], True),
+    ({"@value": "licence", "@language": "English!"}, False),
+    ({"@value": "licence", "@language": 5}, False),
+    ({"@value": "licence", "@direction": "up"}, False),
+    ({"@value": "licence", "@direction": []}, False),
+    ({"@value": 1}, False),
+    ({"@language": "en"}, False),
+    ({"@value": "licence", "@type": "x"}, False),
+    ([1], False),
+]
+
+
+@pytest.mark.parametrize(("name", "right"), TEXTS, ids=str)
+def test_a_name_is_a_text_or_texts_with_their_language(city: City, name: Any, *, right: bool) -> None:
+    verdict = city.verify(city.sign({**city.unsigned(), "name": name}))
+
+    assert verdict.is_valid is right
+    assert right or reasons(verdict) == {"texts": "text_malformed"}
+
+
 def test_a_credential_of_another_kind_is_verified_by_the_data_model_alone(city: City) -> None:
     unsigned = {
         "@context": [build.CONTEXT, "https://www.w3.org/ns/credentials/examples/v2"],
@@ -319,6 +341,7 @@ def test_a_credential_of_another_kind_is_verified_by_the_data_model_alone(city: 
     assert {check.name for check in verdict.checks if check.passed is None} == {"schema", "revocation"}
 
 
+@settings(deadline=None)
 @given(
     first=st.dates(date(1980, 1, 1), date(2026, 11, 20)),
     last=st.none() | st.dates(date(2026, 11, 21), date(9999, 12, 31)),
