@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+import orjson
 import psycopg
 
 from registry.credentials import build, data_integrity
@@ -20,8 +21,9 @@ from registry.domain.licences.licence import StatusEntry
 from registry.licences import issuers, status
 from registry.licences.desk import lock_authorities
 from registry.licences.errors import CredentialRefused
-from registry.licences.keys import KeyRing
+from registry.licences.keys import KeyRing, Reason
 from registry.licences.status import Bits
+from registry.signing.signer import Signer
 
 _SET_HERE = ("proof", "credentialStatus")
 _LICENCES_ONLY = frozenset({build.LICENCE, build.COPY, "BitstringStatusListCredential"})
@@ -48,7 +50,7 @@ def issue(
     base: str,
     now: datetime,
 ) -> IssuedCredential:
-    """Sign a credential for an authority. The same request again gets the same bytes.
+    """Sign a credential for an authority. The same request again gets the same bytes, as long as its key is trusted.
 
     Raises CredentialRefused with what is wrong, NoActiveKey, KeyNotActive.
     """
@@ -69,12 +71,9 @@ def issue(
     digest = sha256(request).digest()
     with connection.transaction():
         lock_authorities(connection, keys, [issuer_code])
-        row = connection.execute(
-            "SELECT id, body FROM registry.issued_credential WHERE client_id = %s AND request_digest = %s",
-            (client_id, digest),
-        ).fetchone()
-        if row is not None:
-            return IssuedCredential(row[0], bytes(row[1]), again=True)
+        stored = _stored(connection, client_id, digest, keys.signer(issuer_code), now)
+        if stored is not None:
+            return stored
         credential_id = str(document.get("id") or f"urn:uuid:{uuid.uuid4()}")
         if connection.execute("SELECT FROM registry.issued_credential WHERE id = %s", (credential_id,)).rowcount:
             raise CredentialRefused(
@@ -97,6 +96,27 @@ def issue(
             (credential_id, client_id, issuer_code, digest, entry.group, entry.index, body, signer.key_id, now),
         )
     return IssuedCredential(credential_id, body, again=False)
+
+
+def _stored(
+    connection: psycopg.Connection, client_id: str, digest: bytes, signer: Signer, now: datetime
+) -> IssuedCredential | None:
+    """What the same request was answered with; signed anew if the key has been compromised since."""
+    row = connection.execute(
+        "SELECT c.id, c.body, k.revocation_reason FROM registry.issued_credential c"
+        " JOIN registry.signing_key k ON k.id = c.key_id WHERE c.client_id = %s AND c.request_digest = %s",
+        (client_id, digest),
+    ).fetchone()
+    if row is None:
+        return None
+    credential_id, body, revoked = row[0], bytes(row[1]), row[2]
+    if revoked == Reason.KEY_COMPROMISE:
+        body = canonical(data_integrity.add_proof(orjson.loads(body), signer, now))
+        connection.execute(
+            "UPDATE registry.issued_credential SET body = %s, key_id = %s WHERE id = %s",
+            (body, signer.key_id, credential_id),
+        )
+    return IssuedCredential(credential_id, body, again=True)
 
 
 def set_status(

@@ -10,6 +10,7 @@ import psycopg
 
 from registry.domain.licences import content as contents
 from registry.domain.licences import states
+from registry.domain.licences.identifiers import HIGHEST_VERSION
 from registry.domain.licences.loading import LicenceTypes
 from registry.licences import authorities, following, standing, status, writing
 from registry.licences.deciding import Step
@@ -46,7 +47,8 @@ def reissue(
 ) -> Reissued:
     """Make anew what a key signed: status lists, every licence that is still of use as a new version, its forms.
 
-    In steps, each a transaction; killed or called again, it goes on where it was. Raises LicenceServiceError
+    In steps, each a transaction; killed or called again, it goes on where it was. Annotated copies and clients'
+    credentials are not made anew: who needs one asks again. Raises LicenceServiceError
     (key_in_use) for a key that still signs, NoActiveKey, KeyNotActive.
     """
     if connection.execute("SELECT FROM registry.signing_key WHERE id = %s AND state = 'active'", (key_id,)).rowcount:
@@ -75,9 +77,9 @@ def _step(connection: psycopg.Connection, desk: Desk, name: str, key_id: str, ac
         following.lock(connection, name)
         found = standing.select(
             connection,
-            "WHERE l.superseded_by IS NULL AND l.type = %s AND l.key_id = %s AND l.state = ANY(%s)"
+            "WHERE l.superseded_by IS NULL AND l.type = %s AND l.key_id = %s AND l.state = ANY(%s) AND l.version < %s"
             " ORDER BY l.id LIMIT %s",
-            (name, key_id, _STILL_OF_USE, STEP),
+            (name, key_id, _STILL_OF_USE, HIGHEST_VERSION, STEP),
         )
         writing.write(connection, desk, _anew(connection, desk, found, actor), [])
     return len(found)

@@ -15,6 +15,7 @@ import orjson
 import psycopg
 
 from registry.credentials import build, data_integrity
+from registry.domain.licences import states
 from registry.domain.licences.identifiers import Identifier, new_serial
 from registry.domain.licences.licence import Content, Issuer, Licence, Origin, StatusEntry
 from registry.licences import status
@@ -144,6 +145,7 @@ def _copy(
     for each, number, entry in zip(new, ids, entries, strict=True):
         content, licence_type, before = each.content, each.content.type, each.predecessor
         last = each.steps[-1]
+        state_text = last.text if last.to_state == states.OTHER else None  # elsewhere it is the event's own
         serial, version = (before.serial, before.version + 1) if before else (new_serial(), 1)
         identifier = str(Identifier(licence_type.code, each.issuer.code, serial, version))
         signer = desk.keys.signer(each.issuer.code)
@@ -158,7 +160,7 @@ def _copy(
             origin=each.origin,
             status=entry,
             state=last.to_state,
-            state_text=last.text,
+            state_text=state_text,
             supersedes=before.identifier if before else None,
             superseded_by=None,
         )
@@ -168,7 +170,7 @@ def _copy(
             (number, identifier, serial, version, licence_type.name, licence_type.version, each.issuer.code,
              content.number, holder.code, holder.code_type, holder.name, content.issued_on, content.valid_from,
              content.valid_to, orjson.dumps(each.plain).decode(), each.digest, source.dataset_id, source.key,
-             source.record_version, source.batch_id, source.connector_id, source.row_id, last.to_state, last.text, now,
+             source.record_version, source.batch_id, source.connector_id, source.row_id, last.to_state, state_text, now,
              entry.group, entry.index, before.id if before else None, now, signer.key_id)
         )  # fmt: skip
         forms.append((number, "vc", orjson.dumps(credential), signer.key_id, now))

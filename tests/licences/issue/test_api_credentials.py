@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from registry.credentials.data_integrity import check_proof
-from registry.licences import api_credentials
+from registry.licences import api_credentials, keys
 from registry.licences.errors import CredentialRefused
-from tests.licences.issue.town import BASE, BUREAU_CODE, Town, read_entries
+from tests.licences.issue.town import BASE, BUREAU_CODE, MASTER_KEY, Town, read_entries
 
 DID = f"did:web:127.0.0.1%3A8090:issuers:{BUREAU_CODE}"
 V2 = "https://www.w3.org/ns/credentials/v2"
@@ -56,6 +56,17 @@ def test_the_same_request_gets_the_same_bytes(asking: Town) -> None:
     assert (again.id, again.body, again.again) == (first.id, first.body, True)
     assert issue(asking, credential(), "other").id != first.id
     assert issue(asking, credential(name="另一份")).id != first.id
+
+
+def test_after_a_compromise_the_same_request_is_signed_anew(asking: Town) -> None:
+    first = issue(asking, credential())
+    lost = asking.ring.signer(BUREAU_CODE).key_id
+    keys.revoke(asking.connection, lost, keys.Reason.KEY_COMPROMISE, master_key=MASTER_KEY, now=asking.now)
+    again = issue(asking, credential())
+    assert (again.id, again.again) == (first.id, True)
+    check_proof(orjson.loads(again.body), asking.ring.signer(BUREAU_CODE).private_key.public_key())
+    assert orjson.loads(again.body)["credentialStatus"] == orjson.loads(first.body)["credentialStatus"]
+    assert issue(asking, credential()).body == again.body
 
 
 @pytest.mark.parametrize(
