@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from registry.domain.credit.publicity import HolderKind, Title
-from registry.domain.credit.rule_files import RULES, RuleFile, read_rule_file
+from registry.domain.credit.rule_files import RULES, RuleFile, read_rule_file, rule_file
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.identifiers import is_resident_id
 
@@ -131,7 +131,7 @@ def without_identifiers(text: str, kinds: tuple[str, ...] = ("resident_id", "mob
 
 def load_reader_rules(path: Path = READERS) -> ReaderRules:
     """One edition of the rules for readers. Raises RuleFileError with every problem of the file."""
-    return _reader_rules(read_rule_file(path, SCHEMA))
+    return _reader_rules(read_rule_file(rule_file(path), SCHEMA))
 
 
 @cache

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from registry.domain.credit.publicity import GradeInputs, HolderKind, Procedure
-from registry.domain.credit.rule_files import RULES, RuleFile, read_rule_file
+from registry.domain.credit.rule_files import RULES, RuleFile, read_rule_file, rule_file
 from registry.domain.credit.visibility import Facts, UseScope
 
 RECORDS = RULES / "records" / "1.yaml"
@@ -153,7 +153,7 @@ def in_yuan(money: Any) -> Decimal | None:
 
 def load_record_rules(path: Path = RECORDS) -> RecordRules:
     """One edition of the rules. Raises RuleFileError with every problem of the file."""
-    return _record_rules(read_rule_file(path, SCHEMA))
+    return _record_rules(read_rule_file(rule_file(path), SCHEMA))
 
 
 @cache

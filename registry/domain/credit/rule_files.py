@@ -1,12 +1,16 @@
 """From YAML files to checked rules: every fault of every file is said at once, with file, line and key.
 
-A folder of rules holds ``<edition>.yaml`` files and one ``*.schema.json`` that says how they are written.
+A folder of rules holds ``<edition>.yaml`` files and one ``*.schema.json`` that says how they are written. The hub's
+own (``registry/credit_rules``) come first; ``SHUQIAO_CREDIT_RULES`` (paths, separated like ``PATH``) names folders of a
+city's own rules, laid out the same (``calendar/2027.yaml``): a file of the same name takes the place of the hub's,
+others are added.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +23,8 @@ from schemas.formats import is_date
 from schemas.structure import faults
 
 RULES = Path(__file__).parents[2] / "credit_rules"
-"""The rules that come with the hub; a city that has its own gives another folder."""
+"""The rules that come with the hub."""
+FOLDERS_VARIABLE = "SHUQIAO_CREDIT_RULES"
 
 _Read = TypeVar("_Read")
 
@@ -83,10 +88,14 @@ def read_rule_file(path: Path, schema: Path) -> RuleFile:
 
 
 def read_all(folder: Path, schema: Path, read: Callable[[RuleFile], _Read]) -> list[_Read]:
-    """Every ``*.yaml`` of a folder, by name, as ``read`` makes it. Raises RuleFileError with the problems of all."""
+    """Every ``*.yaml`` of a folder, by name, as ``read`` makes it. Raises RuleFileError with the problems of all.
+
+    Of a folder of the hub's own rules with those of the city.
+    """
     found: list[_Read] = []
     problems: list[RuleProblem] = []
-    for path in sorted(folder.glob("*.yaml")):
+    files = {path.name: path for one in rule_folders(folder) for path in one.glob("*.yaml")}
+    for _, path in sorted(files.items()):
         try:
             found.append(read(read_rule_file(path, schema)))
         except RuleFileError as error:
@@ -96,6 +105,25 @@ def read_all(folder: Path, schema: Path, read: Callable[[RuleFile], _Read]) -> l
     if problems:
         raise RuleFileError(problems)
     return found
+
+
+def rule_folders(folder: Path) -> tuple[Path, ...]:
+    """The folder and, if it is of the hub's own rules, the city's of the same name. Raises RuleFileError."""
+    if not folder.is_relative_to(RULES):
+        return (folder,)
+    cities = [Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name]
+    missing = [
+        RuleProblem(city, 0, "", f"no such folder; {FOLDERS_VARIABLE} names it") for city in cities if not city.is_dir()
+    ]
+    if missing:
+        raise RuleFileError(missing)
+    return (folder, *(city / folder.relative_to(RULES) for city in cities))
+
+
+def rule_file(path: Path) -> Path:
+    """One of the hub's own files, or the city's of the same name. Raises RuleFileError."""
+    there = [folder / path.name for folder in rule_folders(path.parent) if (folder / path.name).is_file()]
+    return there[-1] if there else path
 
 
 def optional_day(text: str | None) -> date | None:

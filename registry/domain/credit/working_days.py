@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from registry.domain.credit.rule_files import RULES, RuleFile, RuleFileError, RuleProblem, read_all
+from registry.domain.credit.rule_files import RULES, RuleFile, RuleFileError, RuleProblem, read_all, rule_folders
 from schemas.formats import is_date
 
 CALENDARS = RULES / "calendar"
@@ -61,6 +61,7 @@ class WorkingCalendar:
     """The working days of the years that are known."""
 
     folder: Path
+    """Where a further year is added."""
     days_off: Mapping[int, frozenset[date]]
     """Per year the weekdays that are not worked."""
     days_worked: Mapping[int, frozenset[date]]
@@ -140,7 +141,7 @@ def load_calendar(folder: Path = CALENDARS, *, assume_weekdays: bool = False) ->
     """The calendars of a folder. Raises RuleFileError with every problem of every file."""
     years = dict(read_all(folder, SCHEMA, _read_year))
     return WorkingCalendar(
-        folder,
+        rule_folders(folder)[-1],
         {year: off for year, (off, _) in years.items()},
         {year: worked for year, (_, worked) in years.items()},
         assume_weekdays,

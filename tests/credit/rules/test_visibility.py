@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -315,3 +316,13 @@ def ended(until: date | None, day: date) -> bool:
 
 def test_the_regimes_are_those_that_come_with_the_hub() -> None:
     assert sorted(path.stem for path in REGIMES.glob("*.yaml")) == sorted(DAYS)
+
+
+def test_a_million_records_take_well_under_a_minute_of_one_core() -> None:
+    facts = [facts_of_case(replace(PENALTY, decided_on=PENALTY.decided_on + number * DAY)) for number in range(20_000)]
+    begun = time.process_time()
+
+    seen_ones = sum(visibility(each, date(2040, 1, 1), "public").visible for each in facts)
+
+    assert seen_ones > 0
+    assert (time.process_time() - begun) * 50 < 40
