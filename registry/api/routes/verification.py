@@ -30,10 +30,12 @@ DRAINED_BYTES = 64 << 20
 """So much of a file that is too large is still taken, and forgotten: a browser that is cut off shows no words."""
 _LONGEST = 2000
 _FORM_OVERHEAD = 64 << 10
+_WHATEVER = {"parameters": [{"in": "query", "name": "whatever", "schema": {"type": "string"}}]}
+"""Apps through which people scan and share add parameters of their own to an address: the page lets them be."""
 _Identifier = Annotated[str, Path(max_length=_LONGEST)]
 
 
-@router.get("")
+@router.get("", openapi_extra=_WHATEVER)
 async def asked(request: Request, identifier: Annotated[str | None, Query(max_length=_LONGEST)] = None) -> Response:
     """The page; with an identifier from its form the result too. 核验页."""
     if identifier is None:
@@ -65,7 +67,7 @@ async def loaded(name: str) -> Response:
     return found
 
 
-@router.get("/copies/{copy}")
+@router.get("/copies/{copy}", openapi_extra=_WHATEVER)
 async def copied(request: Request, copy: _Identifier) -> Response:
     """An annotated copy, from its QR code. 加注件核验."""
     copy_id = unquote(copy)
@@ -80,7 +82,7 @@ async def copied(request: Request, copy: _Identifier) -> Response:
     return await _result(request, bytes(row["credential"]), copy_id, licence)
 
 
-@router.get("/{identifier}")
+@router.get("/{identifier}", openapi_extra=_WHATEVER)
 async def shown(request: Request, identifier: _Identifier) -> Response:
     """One licence, from its QR code. 证照核验."""
     return await _of_identifier(request, unquote(identifier))
