@@ -4,6 +4,9 @@ A follower has a name and its datasets. One that is new takes the feed's present
 records that are there by key, dataset by dataset, and follows the feed from that position: what changed meanwhile is
 looked at twice, and nothing is left out. A dataset that a follower takes up later is gone through in the same way.
 
+Beside the registry's own changes stand those that a service of public credit data announces: a record that was matched
+with an enterprise means something else now, although it did not change (:func:`announce`).
+
 Each step is ONE transaction: the follower's row is locked, the next records are handed to ``look``, what it writes and
 the new position commit together. Killed anywhere, a step has happened or it has not; two who run the same follower take
 turns; ``look`` sees a record again now and then and must find it in order.
@@ -112,6 +115,12 @@ def register(connection: psycopg.Connection, name: str, datasets: Sequence[str])
             " VALUES (%s, pg_snapshot_xmin(pg_current_snapshot()), 0, '{}') ON CONFLICT DO NOTHING",
             (name,),
         )
+        # A registry that was moved to another cluster counts transactions anew: all is gone through again.
+        connection.execute(
+            "UPDATE registry.follower SET followed_xid = pg_snapshot_xmin(pg_current_snapshot()), followed_seq = 0,"
+            " first_load = '{}' WHERE name = %s AND followed_xid > pg_snapshot_xmax(pg_current_snapshot())",
+            (name,),
+        )
         row = connection.execute(
             "SELECT first_load FROM registry.follower WHERE name = %s FOR UPDATE", (name,)
         ).fetchone()
@@ -137,6 +146,17 @@ def followed_at(connection: psycopg.Connection, name: str) -> datetime | None:
     """When a follower last moved on; None: never."""
     row = connection.execute("SELECT followed_at FROM registry.follower WHERE name = %s", (name,)).fetchone()
     return row[0] if row else None
+
+
+def announce(connection: psycopg.Connection, records: Sequence[RecordKey]) -> None:
+    """Let every follower look at some records again when the caller's transaction has committed."""
+    if records:
+        connection.execute(
+            "INSERT INTO registry.credit_change (xid, seq, dataset_id, key)"
+            " SELECT pg_current_xact_id(), nextval('registry.change_seq'), dataset_id, key"
+            " FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)",
+            columns(records),
+        )
 
 
 def entities_of(connection: psycopg.Connection, records: Sequence[RecordKey]) -> list[str]:
@@ -209,12 +229,22 @@ def _next_changes(connection: psycopg.Connection, followed: _Followed, limit: in
         WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
         SELECT h.xmin::text, f.xid::text, f.seq, f.dataset_id, f.key FROM horizon h
         LEFT JOIN LATERAL (
-            SELECT xid, seq, dataset_id, key FROM registry.change
-            WHERE (xid, seq) > (%s::text::xid8, %s) AND xid < h.xmin AND dataset_id = ANY(%s)
-            ORDER BY xid, seq LIMIT %s
+            (SELECT xid, seq, dataset_id, key FROM registry.change
+             WHERE (xid, seq) > (%(xid)s::text::xid8, %(seq)s) AND xid < h.xmin AND dataset_id = ANY(%(datasets)s)
+             ORDER BY xid, seq LIMIT %(limit)s)
+            UNION ALL
+            (SELECT xid, seq, dataset_id, key FROM registry.credit_change
+             WHERE (xid, seq) > (%(xid)s::text::xid8, %(seq)s) AND xid < h.xmin AND dataset_id = ANY(%(datasets)s)
+             ORDER BY xid, seq LIMIT %(limit)s)
+            ORDER BY xid, seq LIMIT %(limit)s
         ) f ON true ORDER BY f.xid, f.seq
         """,
-        (str(followed.position.xid), followed.position.seq, list(followed.datasets.values()), limit + 1),
+        {
+            "xid": str(followed.position.xid),
+            "seq": followed.position.seq,
+            "datasets": list(followed.datasets.values()),
+            "limit": limit + 1,
+        },
     ).fetchall()
     found = [row for row in rows if row[1] is not None]
     more = len(found) > limit

@@ -15,10 +15,10 @@ import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
 
-from registry.credit import discrepancies, following, identifiers
+from registry.credit import discrepancies, findings, following, identifiers, matching, names
 from registry.credit.enterprise_file import china_day
 from registry.credit.following import FollowReport, RecordKey
-from registry.domain.credit.sources import SourceEditions, default_sources
+from registry.domain.credit.sources import SourceEditions, Sources, default_sources
 
 FOLLOWER = "enterprise_file"
 
@@ -34,9 +34,30 @@ def follow(
     set_json_loads(orjson.loads, connection)
 
     def look(connection: psycopg.Connection, records: Sequence[RecordKey]) -> Counter[str]:
-        entities = following.entities_of(connection, records)
-        counted = Counter(identifiers_changed=identifiers.keep(connection, records, sources, now=now))
-        counted.update(discrepancies.keep(connection, entities, sources, now=now))
-        return counted
+        return _look(connection, records, sources, now)
 
-    return following.follow(connection, FOLLOWER, sources.datasets, look, wait=wait)
+    report = following.follow(connection, FOLLOWER, sources.datasets, look, wait=wait)
+    report.counts.update(findings.enter_due(connection, sources, now=now))
+    return report
+
+
+def _look(
+    connection: psycopg.Connection, records: Sequence[RecordKey], sources: Sources, now: datetime
+) -> Counter[str]:
+    entities = following.entities_of(connection, records)
+    counted = Counter(identifiers_changed=identifiers.keep(connection, records, sources, now=now))
+    counted.update(discrepancies.keep(connection, entities, sources, now=now))
+    counted.update(findings.keep(connection, records, sources, now=now))
+    to_match = names.keep_records(connection, records, sources)
+    to_match += names.keep_enterprises(connection, _registered(connection, records, sources), sources)
+    to_match += names.stating_identifiers(connection, entities)
+    to_match += matching.concerning(connection, entities)
+    counted.update(matching.keep(connection, to_match, sources, now=now))
+    return counted
+
+
+def _registered(connection: psycopg.Connection, records: Sequence[RecordKey], sources: Sources) -> list[str]:
+    """The enterprises whose own registration is among some records."""
+    row = connection.execute("SELECT id FROM registry.dataset WHERE name = %s", (sources.entity_dataset,)).fetchone()
+    own = [record for record in records if row is not None and record.dataset_id == row[0]]
+    return following.entities_of(connection, own) if own else []

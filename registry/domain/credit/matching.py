@@ -43,6 +43,8 @@ _BY_IDENTIFIER = 0.9
 """The least score where an old identifier says it is the enterprise."""
 _SAME_ADDRESS = 0.8
 """The score of an address alone."""
+_AT_ADDRESS, _NAMED_AT_ADDRESS = 0.45, 0.4
+"""With a name beside it, an address gives as much as the name agrees: many enterprises share a house."""
 
 
 def normalise_name(text: str) -> str:
@@ -294,7 +296,8 @@ def _score(features: Features) -> float:
     most = {"same": _SAME, "former": _SAME_BUT_ENDING, "ending": _SAME_BUT_ENDING, "core": _SAME_CORE}
     score = most.get(features.name, _ALIKE * features.name_ratio)
     if features.address == "same":
-        score = max(score, _SAME_ADDRESS)
+        alone = features.name == "unknown"
+        score = max(score, _SAME_ADDRESS if alone else _AT_ADDRESS + _NAMED_AT_ADDRESS * features.name_ratio)
     for compared in (features.legal_representative, features.division):
         score += {"same": _FOR, "different": -_AGAINST}.get(compared, 0.0)
     if features.identifier is not None:

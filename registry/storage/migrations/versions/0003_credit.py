@@ -43,9 +43,11 @@ CREATE TABLE registry.record_without_code (
     core text COLLATE "C",
     front text COLLATE "C",
     address text COLLATE "C",
+    identifiers text[] NOT NULL,
     subject uuid NOT NULL,
     PRIMARY KEY (dataset_id, key)
 );
+CREATE INDEX record_without_code_by_identifier ON registry.record_without_code USING gin (identifiers);
 CREATE INDEX record_without_code_by_name ON registry.record_without_code (name) WHERE name IS NOT NULL;
 CREATE INDEX record_without_code_by_core ON registry.record_without_code (core) WHERE core IS NOT NULL;
 CREATE INDEX record_without_code_by_front ON registry.record_without_code (front) WHERE front IS NOT NULL;
@@ -121,6 +123,16 @@ CREATE TABLE registry.credit_due (
 CREATE INDEX credit_due_by_day ON registry.credit_due (due_on);
 COMMENT ON TABLE registry.credit_due IS 'Records that become a finding when a day has passed, without any change of their own';
 
+CREATE TABLE registry.credit_change (
+    xid xid8 NOT NULL,
+    seq bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    key text COLLATE "C" NOT NULL
+);
+CREATE INDEX credit_change_in_order ON registry.credit_change (xid, seq);
+COMMENT ON TABLE registry.credit_change IS 'Records that mean something else now for public credit data although they did not change: matched, repaired, disputed; followed together with registry.change';
+
 CREATE TABLE registry.follower (
     name text COLLATE "C" PRIMARY KEY,
     followed_xid xid8 NOT NULL,
@@ -137,8 +149,8 @@ CREATE TABLE registry.evaluation (
     version int NOT NULL,
     entity text COLLATE "C" NOT NULL,
     day date NOT NULL,
-    score real NOT NULL,
-    grade text NOT NULL,
+    score int NOT NULL,
+    grade text COLLATE "C" NOT NULL,
     factors jsonb NOT NULL,
     input_digest uuid NOT NULL,
     changes_on date,
@@ -148,7 +160,60 @@ CREATE TABLE registry.evaluation (
 CREATE INDEX evaluation_by_grade ON registry.evaluation (scorecard, version, grade);
 CREATE INDEX evaluation_due ON registry.evaluation (scorecard, version, changes_on) WHERE changes_on IS NOT NULL;
 COMMENT ON TABLE registry.evaluation IS 'The current evaluation of each enterprise by each card in use; any past day is computed anew from history';
-COMMENT ON COLUMN registry.evaluation.changes_on IS 'The next day on which the same records would give another score: a term ends, a record grows old';
+COMMENT ON COLUMN registry.evaluation.changes_on IS 'The next day on which the same records would give another evaluation: a term ends, a record grows old';
+
+CREATE TABLE registry.evaluation_card (
+    scorecard text COLLATE "C" NOT NULL,
+    version int NOT NULL,
+    digest text NOT NULL,
+    begun_at timestamptz NOT NULL,
+    complete_at timestamptz,
+    touched_xid xid8 NOT NULL,
+    touched_seq bigint NOT NULL,
+    PRIMARY KEY (scorecard, version)
+);
+COMMENT ON TABLE registry.evaluation_card IS 'The cards by which enterprises are evaluated, and with which rules';
+
+CREATE TABLE registry.evaluation_part (
+    scorecard text COLLATE "C" NOT NULL,
+    version int NOT NULL,
+    part int NOT NULL,
+    after text COLLATE "C" NOT NULL,
+    until text COLLATE "C",
+    done boolean NOT NULL,
+    PRIMARY KEY (scorecard, version, part),
+    FOREIGN KEY (scorecard, version) REFERENCES registry.evaluation_card ON DELETE CASCADE
+);
+COMMENT ON TABLE registry.evaluation_part IS 'How far the first evaluation of all enterprises has come, in parts that several processes share';
+
+CREATE TABLE registry.evaluation_touch (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    entity text COLLATE "C" NOT NULL,
+    PRIMARY KEY (xid, seq)
+);
+COMMENT ON TABLE registry.evaluation_touch IS 'Enterprises for which something beside their records changed: marks of records, matches; read like the change feed';
+"""
+
+# After the tables that they watch. A trigger, because a mark or a match changes an evaluation whoever makes it.
+EVALUATION_TOUCHES = """
+CREATE FUNCTION registry.touch_evaluation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO registry.evaluation_touch (entity) VALUES (OLD.entity);
+    END IF;
+    IF TG_OP <> 'DELETE' AND (TG_OP = 'INSERT' OR NEW.entity <> OLD.entity) THEN
+        INSERT INTO registry.evaluation_touch (entity) VALUES (NEW.entity);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER credit_mark_evaluated AFTER INSERT OR UPDATE OR DELETE ON registry.credit_mark
+    FOR EACH ROW EXECUTE FUNCTION registry.touch_evaluation();
+CREATE TRIGGER entity_match_evaluated AFTER INSERT ON registry.entity_match
+    FOR EACH ROW WHEN (NEW.state = 'accepted') EXECUTE FUNCTION registry.touch_evaluation();
+CREATE TRIGGER entity_match_state_evaluated AFTER UPDATE ON registry.entity_match
+    FOR EACH ROW WHEN (NEW.state <> OLD.state AND 'accepted' IN (NEW.state, OLD.state))
+    EXECUTE FUNCTION registry.touch_evaluation();
 """
 
 CASES = """
@@ -160,36 +225,49 @@ CREATE TABLE registry.credit_case (
     record_version bigint NOT NULL,
     entity text COLLATE "C" NOT NULL,
     department text NOT NULL,
-    province text NOT NULL,
+    place text NOT NULL,
     rules text NOT NULL,
-    state text NOT NULL,
+    state text NOT NULL CHECK (state IN ('filed', 'accepted', 'forwarded', 'declined', 'granted', 'refused', 'withdrawn')),
     filed_by text NOT NULL,
     applicant text NOT NULL,
     statement text NOT NULL,
     evidence jsonb NOT NULL DEFAULT '[]',
     request_digest bytea NOT NULL UNIQUE,
     filed_at timestamptz NOT NULL,
+    accepted_at timestamptz,
+    forwarded_at timestamptz,
+    extended_at timestamptz,
     due_on date,
+    due_step text CHECK (due_step IN ('accept', 'forward', 'decide', 'decide_forwarded')),
+    due_assumed boolean NOT NULL DEFAULT false,
     overdue_noted_at timestamptz,
     decided_at timestamptz,
     decided_by text,
-    decision text
+    decision text,
+    remedy text CHECK (remedy IN ('correct', 'withdraw')),
+    CHECK ((decided_at IS NULL) = (state IN ('filed', 'accepted', 'forwarded'))),
+    CHECK ((due_on IS NULL) = (decided_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX credit_case_open ON registry.credit_case (kind, dataset_id, key) WHERE decided_at IS NULL;
 CREATE INDEX credit_case_by_entity ON registry.credit_case (entity, id);
-CREATE INDEX credit_case_by_department ON registry.credit_case (department, due_on) WHERE decided_at IS NULL;
+CREATE INDEX credit_case_by_department ON registry.credit_case (department, id);
+CREATE INDEX credit_case_due ON registry.credit_case (due_on) WHERE decided_at IS NULL AND overdue_noted_at IS NULL;
+CREATE INDEX credit_case_by_record ON registry.credit_case (dataset_id, key);
 COMMENT ON TABLE registry.credit_case IS 'Applications for credit repair 信用修复 and objections 异议';
 
 CREATE TABLE registry.credit_case_event (
     case_id bigint NOT NULL REFERENCES registry.credit_case,
     number int NOT NULL,
     at timestamptz NOT NULL,
+    action text NOT NULL,
+    role text NOT NULL CHECK (role IN ('applicant', 'hub', 'department')),
     actor text NOT NULL,
     from_state text,
     to_state text NOT NULL,
     text text,
     PRIMARY KEY (case_id, number)
 );
+COMMENT ON TABLE registry.credit_case_event IS 'Everything that happened to a case, in order';
 
 CREATE TABLE registry.credit_mark (
     dataset_id smallint NOT NULL REFERENCES registry.dataset,
@@ -199,7 +277,8 @@ CREATE TABLE registry.credit_mark (
     repaired_at timestamptz,
     withdrawn_at timestamptz,
     case_id bigint REFERENCES registry.credit_case,
-    PRIMARY KEY (dataset_id, key)
+    PRIMARY KEY (dataset_id, key),
+    CHECK (disputed_since IS NOT NULL OR repaired_at IS NOT NULL OR withdrawn_at IS NOT NULL)
 );
 CREATE INDEX credit_mark_by_entity ON registry.credit_mark (entity);
 COMMENT ON TABLE registry.credit_mark IS 'What stands beside a record wherever it is shown: disputed, repaired, withdrawn';
@@ -217,8 +296,10 @@ CREATE TABLE registry.consent (
     created_at timestamptz NOT NULL,
     revoked_at timestamptz,
     revoked_by text,
-    CHECK (valid_until > valid_from)
+    CHECK (valid_until > valid_from),
+    CHECK (octet_length(evidence_digest) = 32)
 );
+CREATE UNIQUE INDEX consent_by_evidence ON registry.consent (entity, grantee, evidence_digest);
 CREATE INDEX consent_by_entity ON registry.consent (entity, grantee);
 COMMENT ON TABLE registry.consent IS 'Consent of an enterprise 授权: who may read which items, for what, until when';
 
@@ -236,5 +317,5 @@ COMMENT ON TABLE registry.consent_use IS 'Every use of a consent';
 
 def upgrade() -> None:
     """Tables of public credit data."""
-    for part in (ENTERPRISE_FILE, EVALUATION, CASES):
+    for part in (ENTERPRISE_FILE, EVALUATION, CASES, EVALUATION_TOUCHES):
         op.execute(part)
