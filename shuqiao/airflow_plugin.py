@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX
+from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, POOL_PREFIX
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -66,25 +66,49 @@ def _make_pools(dag_run: DagRun) -> None:
 
 
 def _note(dag_run: DagRun) -> None:
-    if not dag_run.dag_id.startswith(DAG_PREFIX):
-        return
     try:
-        from registry.intake import batches  # noqa: PLC0415  (only the scheduler needs them)
-        from registry.storage.database import connect  # noqa: PLC0415
-        from shuqiao import notes  # noqa: PLC0415
-        from shuqiao.registry_address import database_url  # noqa: PLC0415
-
-        connector = dag_run.dag_id.removeprefix(DAG_PREFIX)
-        with connect(database_url()) as connection:
-            approved = (dag_run.conf or {}).get("approve_batch")
-            if approved:
-                found = [batches.report(connection, int(approved))]
-            else:
-                found = batches.reports(connection, connector=connector, run_id=dag_run.run_id, limit=1)
-        if found:
-            dag_run.note = notes.sentence(found[0])
+        if dag_run.dag_id == LICENCES_DAG:
+            sentence = _of_licences(dag_run)
+        elif dag_run.dag_id.startswith(DAG_PREFIX):
+            sentence = _of_batch(dag_run)
+        else:
+            return
+        if sentence:
+            dag_run.note = sentence
     except Exception:
         log.exception("the run %s of %s has no note", dag_run.run_id, dag_run.dag_id)
+
+
+def _of_batch(dag_run: DagRun) -> str | None:
+    from registry.intake import batches  # noqa: PLC0415  (only the scheduler needs them)
+    from registry.storage.database import connect  # noqa: PLC0415
+    from shuqiao import notes  # noqa: PLC0415
+    from shuqiao.registry_address import database_url  # noqa: PLC0415
+
+    connector = dag_run.dag_id.removeprefix(DAG_PREFIX)
+    with connect(database_url()) as connection:
+        approved = (dag_run.conf or {}).get("approve_batch")
+        if approved:
+            found = [batches.report(connection, int(approved))]
+        else:
+            found = batches.reports(connection, connector=connector, run_id=dag_run.run_id, limit=1)
+    return notes.sentence(found[0]) if found else None
+
+
+def _of_licences(dag_run: DagRun) -> str | None:
+    """What the task returned: an issue report as plain data. None when it failed before its end."""
+    from airflow.models.xcom import XComModel  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+
+    from shuqiao import notes  # noqa: PLC0415
+
+    with create_session(scoped=False) as session:
+        found = session.scalars(
+            XComModel.get_many(
+                run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids="issue", key="return_value", limit=1
+            )
+        ).first()
+        return notes.licences_sentence(XComModel.deserialize_value(found)) if found else None
 
 
 class ShuqiaoPlugin(AirflowPlugin):

@@ -26,11 +26,11 @@ def issue() -> dict[str, Any]:
     tries again.
     """
     with _sorted_errors():
-        report = licence_run.run(datetime.now(UTC))
+        report = asdict(licence_run.run(datetime.now(UTC)))
     log.info("%s", notes.licences_sentence(report))
     for line in licence_run.warnings(datetime.now(UTC)):
         log.warning("%s", line)
-    return asdict(report)
+    return report
 
 
 @contextmanager

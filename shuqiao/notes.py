@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from registry.domain.batches import BatchReport, State
-from registry.licences.issue import IssueReport
+from registry.licences.issue import Counts
 
 _ENDINGS = {
     State.PULLING: ("正在读取", "is being pulled"),
@@ -36,9 +39,9 @@ def sentence(report: BatchReport) -> str:
     return f"{chinese} / {english}"
 
 
-def licences_sentence(report: IssueReport) -> str:
-    """What a run of the e-licences came to, in one line."""
-    done = report.total
+def licences_sentence(report: Mapping[str, Any]) -> str:
+    """What a run of the e-licences came to (an IssueReport as plain data), in one line."""
+    done = Counts(**report["total"])
     chinese = (
         f"电子证照：新发 {done.issued}，换发新版本 {done.new_versions}，状态变更 {done.state_changes}，"
         f"未签发 {done.refused}，无变化 {done.unchanged}"
@@ -47,7 +50,7 @@ def licences_sentence(report: IssueReport) -> str:
         f"e-licences: {done.issued} issued, {done.new_versions} new versions, {done.state_changes} changes of state, "
         f"{done.refused} refused, {done.unchanged} unchanged"
     )
-    if not report.caught_up:
+    if not report["caught_up"]:
         chinese += "；有更早开始的事务尚未结束，其后的变更下次处理"
         english += "; an older transaction still runs: what is behind it follows next time"
     return f"{chinese} / {english}"

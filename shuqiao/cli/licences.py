@@ -234,7 +234,7 @@ def issue(as_json: AsJson = False) -> None:  # noqa: FBT002
         ((name, *(getattr(counts, each) for each in names)) for name, counts in report.by_type.items()),
         right=columns,
     )
-    output.note(notes.licences_sentence(report))
+    output.note(notes.licences_sentence(asdict(report)))
 
 
 @app.command(

@@ -19,8 +19,11 @@ import psutil
 import psycopg
 import pytest
 
+from registry.domain.licences.loading import load_types
+from registry.licences import progress
+from schemas.identifiers import is_licence_identifier
 from shuqiao import settings as hub
-from shuqiao.dag_names import DAG_PREFIX, POOL_PREFIX
+from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, POOL_PREFIX
 from shuqiao.demo import life
 from shuqiao.demo.rosters import CONNECTORS, City
 from shuqiao.settings import Settings
@@ -82,9 +85,11 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
-    table = _table(stack.shuqiao("run", "--once"))
+    said_first = stack.shuqiao("run", "--once")
+    table = _table(said_first)
 
     assert set(table) == set(CONNECTORS)
+    _a_licence_can_be_looked_at(said_first)
     for connector, counts in table.items():
         expected = life.expected(CITY, connector)
         assert counts["refused"] == sum(expected.refused.values()), connector
@@ -95,6 +100,7 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
     with stack.databases() as databases:
         _runs_have_notes(databases["airflow"], cycles=1)
         _sources_have_pools(databases["airflow"])
+        _licences_agree_with_their_records(databases["registry"])
         seen = _last_batch(databases["registry"])
         assert stack.left() != [], "a server that runs is not seen"
         said = {each["connector"]: each for each in json.loads(stack.shuqiao("demo", "change", "--json"))}
@@ -107,6 +113,8 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
         _runs_have_notes(databases["airflow"], cycles=2)
         brought = _brought(databases["registry"], after=seen)
         refused = _open_refusals(databases["registry"])
+        _licences_agree_with_their_records(databases["registry"])
+        assert _versions(databases["registry"]) > 0, "a day of life changes records that licences are made from"
     for connector in CONNECTORS:
         day = life.happened(CITY, connector, 1)
         assert (said[connector]["new"], said[connector]["changed"]) == (day.new, day.changed)
@@ -129,6 +137,45 @@ def _table(output: str) -> dict[str, dict[str, int]]:
     return rows
 
 
+def _a_licence_can_be_looked_at(output: str) -> None:
+    """The summary names an identifier, the page that verifies it, and a document that is there."""
+    found = re.search(r"licence +(\S+)\n.*verify +(\S+)\n.*PDF +(.+\.pdf)$", output, re.MULTILINE)
+    assert found, output[-3000:]
+    identifier, page, document = found.groups()
+    assert is_licence_identifier(identifier)
+    assert page.endswith(f"/verify/{identifier}")
+    assert Path(document).read_bytes().startswith(b"%PDF-")
+
+
+def _licences_agree_with_their_records(registry: psycopg.Connection) -> None:
+    """Every record in force has one current licence in its state, none is waited for, and none was refused."""
+    types = load_types()
+    assert progress.behind(registry, types) == []
+    assert sum(count.refused for count in progress.counts(registry)) == 0
+    for dataset, wanted in (
+        ("food_business_licence", {"01": "01", "02": "02"}),
+        ("legal_entity", {"active": "01", "suspended": "02"}),
+    ):
+        in_force = registry.execute(
+            "SELECT r.key, body ->> 'status' FROM registry.record r JOIN registry.dataset d ON d.id = r.dataset_id"
+            " WHERE d.name = %s AND body ->> 'status' = ANY(%s)"
+            " AND coalesce(body ->> 'valid_to', body ->> 'business_to', '9')"
+            " >= to_char(now() AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD')",
+            (dataset, list(wanted)),
+        ).fetchall()
+        licences = registry.execute(
+            "SELECT l.key, l.state FROM registry.licence l JOIN registry.dataset d ON d.id = l.dataset_id"
+            " WHERE d.name = %s AND superseded_by IS NULL AND l.state IN ('01', '02')",
+            (dataset,),
+        ).fetchall()
+        assert in_force
+        assert sorted(licences) == sorted((key, wanted[status]) for key, status in in_force), dataset
+
+
+def _versions(registry: psycopg.Connection) -> int:
+    return registry.execute("SELECT FROM registry.licence WHERE version > 1").rowcount
+
+
 def _runs_have_notes(metadata: psycopg.Connection, cycles: int) -> None:
     found = metadata.execute(
         "SELECT dag_id, count(*), bool_and(coalesce(content, '') <> '') FROM dag_run"
@@ -137,6 +184,12 @@ def _runs_have_notes(metadata: psycopg.Connection, cycles: int) -> None:
     ).fetchall()
     assert {row[0] for row in found} == {DAG_PREFIX + connector for connector in CONNECTORS}
     assert [row for row in found if row[1] < cycles or not row[2]] == []
+    of_licences = metadata.execute(
+        "SELECT content FROM dag_run LEFT JOIN dag_run_note ON dag_run_id = id WHERE dag_id = %s AND state = 'success'",
+        [LICENCES_DAG],
+    ).fetchall()
+    assert of_licences
+    assert all(row[0] and row[0].startswith("电子证照：新发") for row in of_licences)
 
 
 def _sources_have_pools(metadata: psycopg.Connection) -> None:
