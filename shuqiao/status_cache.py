@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -122,7 +123,7 @@ def _fetched(url: str) -> bytes:
     if not url.startswith(("https://", "http://")):
         raise NotFetched("地址不是 http(s) not an http(s) address")
     try:
-        with requests.get(url, timeout=_TIMEOUT, stream=True, allow_redirects=False) as answer:
+        with _session(url) as session, session.get(url, timeout=_TIMEOUT, stream=True, allow_redirects=False) as answer:
             if answer.status_code != _STATUS_OK:
                 raise NotFetched(f"HTTP {answer.status_code}")
             body = b""
@@ -133,3 +134,10 @@ def _fetched(url: str) -> bytes:
             return body
     except (requests.RequestException, OSError) as error:
         raise NotFetched(f"无法连接 no answer ({type(error).__name__})") from error
+
+
+def _session(url: str) -> requests.Session:
+    """This machine itself is asked directly, whatever proxy the environment names."""
+    session = requests.Session()
+    session.trust_env = urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}
+    return session

@@ -41,6 +41,7 @@ class Recorded:
 
 
 NOTHING_RECORDED = Recorded()
+_OF_A_CLIENT = Text("凭证（不是证照）", "Credential, not a licence")
 
 
 def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recorded = NOTHING_RECORDED) -> Finding:
@@ -53,8 +54,8 @@ def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recor
         reasons=_reasons(verdict),
         subject=subject,
         checked_at=verdict.at,
-        title=content.title if content else None,
-        key_facts=content.key_facts if content else (),
+        title=content.title if content else (_OF_A_CLIENT if document else None),
+        key_facts=content.key_facts if content else (_of_client(verdict) if document else ()),
         facts=content.facts if content else (),
         use=content.use if content else (),
         checks=[_line(check) for check in sorted(_checks(verdict), key=_rank)],
@@ -62,6 +63,11 @@ def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recor
         chain=_chain(recorded) if verdict.is_genuine else (),
         newer=_newer(verdict, recorded),
     )
+
+
+def _of_client(verdict: Verdict) -> list[Fact]:
+    """Of what a client had signed only who answers for it: nobody here knows what in it is personal."""
+    return [Fact(Text("签发机关", "Issued for"), verdict.issuer_name or "")]
 
 
 def _document(verdict: Verdict) -> Mapping[str, Any] | None:

@@ -32,16 +32,19 @@ class Said:
 
 
 def said(credential: Mapping[str, Any], types: LicenceTypes) -> Said | None:
-    """What a credential that was found genuine says; None if it is no licence's."""
-    subject = credential.get("credentialSubject")
-    if not isinstance(subject, Mapping) or not isinstance(subject.get("licenceType"), Mapping):
+    """What a credential that was found genuine says; None if it is no licence's.
+
+    Clients have credentials of their own signed too: nothing is taken for granted of what stands in one.
+    """
+    subject = _mapping(credential.get("credentialSubject"))
+    kind_said = _mapping(subject.get("licenceType"))
+    if not kind_said:
         return None
-    kind = _kind(subject["licenceType"], types)
-    title = str(subject["licenceType"].get("licenceTypeName", ""))
-    holders = [holder for holder in subject.get("holder", ()) if isinstance(holder, Mapping)]
-    authority = subject.get("issuingAuthority", {})
+    kind = _kind(kind_said, types)
+    holders = [_mapping(holder) for holder in _list(subject.get("holder"))]
+    authority = _mapping(subject.get("issuingAuthority"))
     return Said(
-        title=Text(title, kind.title.en if kind else ""),
+        title=Text(str(kind_said.get("licenceTypeName", "")), kind.title.en if kind else ""),
         key_facts=[
             *_names(holders),
             _fact("证照编号", "Number", subject.get("number")),
@@ -50,14 +53,22 @@ def said(credential: Mapping[str, Any], types: LicenceTypes) -> Said | None:
         ],
         facts=[
             *_codes(holders),
-            *_items(subject.get("items", {}), kind),
+            *_items(_mapping(subject.get("items")), kind),
             _fact("发证日期", "Issued on", _day(subject.get("issuedOn"))),
             _fact("颁发机关代码", "Authority's code", authority.get("code")),
             _fact("可信等级", "Trust grade", subject.get("trustGrade")),
             Fact(Text("证照标识", "Identifier"), str(subject.get("identifier", "")), wide=True),
         ],
-        use=_use(credential.get("termsOfUse", ())),
+        use=_use(credential.get("termsOfUse")),
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
 
 
 def term(first: Any, last: Any) -> str:
@@ -88,10 +99,8 @@ def _is_person(holder: Mapping[str, Any]) -> bool:
     return not str(holder.get("codeType", "")).startswith(_ORGANISATION)
 
 
-def _items(values: Any, kind: LicenceType | None) -> list[Fact]:
+def _items(values: Mapping[str, Any], kind: LicenceType | None) -> list[Fact]:
     """In the order of the type. Of a type that nobody here knows everything could be personal."""
-    if not isinstance(values, Mapping):
-        return []
     if kind is None:
         return [_personal(name, name, value, hide=True) for name, value in values.items()]
     return [_item(item, values[item.name]) for item in kind.items if item.name in values]
@@ -121,7 +130,7 @@ def _fact(zh: str, en: str, value: Any) -> Fact:
 
 
 def _use(terms: Any) -> list[Fact]:
-    first = terms[0] if isinstance(terms, list) and terms and isinstance(terms[0], Mapping) else {}
+    first = _mapping(next(iter(_list(terms)), None))
     if first.get("type") != "AnnotatedCopyTerms":
         return []
     return [
