@@ -7,19 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from registry.licences import keys
+from registry.licences import copies, keys
+from registry.licences.errors import CopyRefused
 from registry.storage.database import connect
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests.licences.issue.town import (
+    BASE,
     BUREAU_CODE,
     MASTER_KEY,
     OTHER_BUREAU,
     OTHER_BUREAU_CODE,
+    TYPES,
     Town,
     disagreements,
     food,
@@ -339,6 +343,40 @@ def test_a_copy_is_on_record_whole_or_not_at_all(registry: str, where: Place) ->
     with connect(registry) as connection:
         assert connection.execute("SELECT count(*) FROM registry.licence_copy").fetchone() == (0,)
     licence_worker.make_copy(registry)
+    assert wrong(registry) == []
+
+
+@pytest.mark.parametrize("registry", ["first"], indirect=True)
+def test_no_copy_is_made_beside_a_suspension_that_is_being_written(registry: str) -> None:
+    licence_worker.follow(registry)
+    town = Town(registry)
+    town.feed(food(1, status="02"))
+    identifier = town.current(1)["identifier"]
+    town.connection.close()
+    refused: list[str] = []
+
+    def ask() -> None:
+        with connect(registry) as connection:
+            ring = keys.KeyRing.load(connection, MASTER_KEY)
+            try:
+                copies.make(
+                    connection, identifier, "bank", "某银行", "开户", licence_worker.LATER + timedelta(days=9),
+                    keys=ring, types=TYPES, base=BASE, now=licence_worker.LATER,
+                )  # fmt: skip
+            except CopyRefused as error:
+                refused.append(error.code)
+
+    written = Place("the state written", "AFTER UPDATE OF state ON registry.licence FOR EACH ROW")
+    with started(licence_worker.follow, registry) as worker:
+        with Held(registry, written) as held:
+            held.wait(worker.is_alive)
+            asking = threading.Thread(target=ask)
+            asking.start()
+            asking.join(3)
+            held.release()
+        asking.join(60)
+        worker.join(60)
+    assert refused == ["licence_not_valid"]
     assert wrong(registry) == []
 
 
