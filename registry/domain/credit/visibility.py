@@ -170,7 +170,7 @@ def _term_ends(facts: Facts, grade: Grade) -> tuple[date | None, Reason]:
     performed = facts.duty_performed_on
     if performed is None:
         return None, PERFORMED
-    return (performed - _ONE_DAY, PERFORMED) if performed > maximum + _ONE_DAY else (maximum, MAXIMUM_OVER)
+    return (performed - _ONE_DAY, PERFORMED) if performed > maximum else (maximum, MAXIMUM_OVER)
 
 
 def _beyond_maximum(grade: Grade, decided_on: date, day: date) -> bool:

@@ -262,6 +262,15 @@ def test_beyond_the_maximum_it_says_that_the_duty_is_open(continuing: Regimes) -
     assert visibility(done, date(2028, 1, 1), "public", continuing).reason.code == "performed"
 
 
+def test_a_stated_end_at_the_maximum_does_not_end_what_goes_on_beyond_it(continuing: Regimes) -> None:
+    at_maximum = facts_of_case(replace(PENALTY, stated_until=date(2027, 5, 31)))
+    before = facts_of_case(replace(PENALTY, stated_until=date(2027, 5, 30)))
+
+    assert visibility(at_maximum, date(2028, 1, 1), "public", continuing).visible
+    assert not visibility(before, date(2027, 5, 31), "public", continuing).visible
+    assert visibility(at_maximum, date(2027, 6, 1), "public").reason.code == "maximum_term_over"
+
+
 def test_a_disputed_record_stays_visible_with_its_mark_until_the_objection_is_decided() -> None:
     facts = replace(facts_of_case(PENALTY), disputed_since=date(2026, 7, 1), disputed_until=date(2026, 7, 8))
 
