@@ -74,9 +74,9 @@ def test_a_copy_is_seen_by_who_had_it_made_and_by_operators(office: Office) -> N
     assert operator.get(listed)["copies"] == [copy]
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
-    [
+def test_a_copy_without_purpose_or_end_is_refused(office: Office) -> None:
+    reader = office.reader()
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"cause": ""}, "#/cause"),
         ({"cause": " "}, "#/cause"),
         ({"cause": "因" * 201}, "#/cause"),
@@ -85,14 +85,12 @@ def test_a_copy_is_seen_by_who_had_it_made_and_by_operators(office: Office) -> N
         ({"valid_until": "2027-01-01T00:00:00"}, "#/valid_until"),
         ({"valid_until": "2020-01-01T00:00:00Z"}, "#/valid_until"),
         ({"colour": "red"}, "#/colour"),
-    ],
-    ids=str,
-)
-def test_a_copy_without_purpose_or_end_is_refused(office: Office, changes: dict[str, Any], pointer: str) -> None:
-    answer = office.post(f"/api/v1/licences/{office.identifier(1)}/copies", office.reader(), json=wanted(**changes))
+    ]
+    for changes, pointer in refused:
+        answer = office.post(f"/api/v1/licences/{office.identifier(1)}/copies", reader, json=wanted(**changes))
 
-    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-body")
-    assert answer.json()["errors"][0]["pointer"] == pointer
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-body"), changes
+        assert answer.json()["errors"][0]["pointer"] == pointer, changes
 
 
 def test_no_copy_is_made_of_a_licence_that_does_not_hold(office: Office) -> None:
