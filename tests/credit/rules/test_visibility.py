@@ -262,6 +262,18 @@ def test_beyond_the_maximum_it_says_that_the_duty_is_open(continuing: Regimes) -
     assert visibility(done, date(2028, 1, 1), "public", continuing).reason.code == "performed"
 
 
+@pytest.mark.parametrize(("performed", "last"), [("2027-05-30", "31"), ("2027-05-31", "31"), ("2027-06-02", "1")])
+def test_a_duty_performed_within_the_maximum_does_not_shorten_it(
+    continuing: Regimes, performed: str, last: str
+) -> None:
+    facts = replace(facts_of_case(PENALTY), duty_performed_on=date.fromisoformat(performed))
+
+    found = visibility(facts, date(2027, 1, 1), "public", continuing)
+
+    assert found.until is not None
+    assert str(found.until.day) == last
+
+
 def test_a_stated_end_at_the_maximum_does_not_end_what_goes_on_beyond_it(continuing: Regimes) -> None:
     at_maximum = facts_of_case(replace(PENALTY, stated_until=date(2027, 5, 31)))
     before = facts_of_case(replace(PENALTY, stated_until=date(2027, 5, 30)))
