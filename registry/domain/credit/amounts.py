@@ -227,16 +227,14 @@ def _yuan(found: re.Match[str]) -> Decimal | None:
 
 
 def _pieces(text: str) -> Decimal | None:
-    """``2万5千`` -> 25000; each piece smaller in scale than the one before."""
+    """``2万5千`` -> 25000; each piece smaller than the scale of the one before."""
     total, smallest = Decimal(0), None
     for number, scale in _PIECE.findall(text):
         factor = _scale(scale)
-        if smallest is not None and factor >= smallest:
+        value = _arabic(number) * factor
+        if smallest is not None and value >= smallest:
             return None
-        value = _arabic(number)
-        if smallest is not None and value * factor >= smallest:
-            return None
-        total, smallest = total + value * factor, factor
+        total, smallest = total + value, factor
     return total
 
 
