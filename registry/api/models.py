@@ -168,6 +168,18 @@ class Stale(Answer):
     reasons: list[Reason]
 
 
+class Marks(Answer):
+    """What stands beside a record wherever it is shown 异议标注、信用修复."""
+
+    disputed_since: datetime | None = Field(default=None, description="An objection is open since then 异议处理中")
+    repaired_at: datetime | None = Field(
+        default=None, description="A repair was granted: neither published nor shared since then 已修复"
+    )
+    withdrawn_at: datetime | None = Field(
+        default=None, description="Annulled on an objection: neither published nor shared since then 已撤销"
+    )
+
+
 class Record(Answer):
     """One version of a record."""
 
@@ -179,7 +191,10 @@ class Record(Answer):
     valid_to: datetime | None = Field(description="null: valid now")
     connector: str
     batch: int
-    body: dict[str, Any] = Field(description="As the dataset's schema says")
+    body: dict[str, Any] | None = Field(
+        description="As the dataset's schema says; null where `marks` say that it may no longer be shared"
+    )
+    marks: Marks | None = Field(default=None, description="There only if something stands beside the record")
     stale: Stale | None = Field(
         default=None, description="Present when the record is wrong at its source since some time"
     )
@@ -295,12 +310,19 @@ class Change(Answer):
     dataset: str
     key: str
     entity: str | None = Field(description="Code of the entity; null when the record was deleted 市场主体代码")
-    operation: Literal["new", "changed", "deleted"]
+    operation: Literal["new", "changed", "deleted", "marked"] = Field(
+        description="marked: `marks` have changed, the record has not"
+    )
     version: int
     at: datetime
     connector: str | None
     batch: int
-    body: dict[str, Any] | None = Field(description="The record as this change left it; null when it was deleted")
+    body: dict[str, Any] | None = Field(
+        description="The record as this change left it; null: it was deleted or may no longer be shared, drop your copy"
+    )
+    marks: Marks | None = Field(
+        default=None, description="What stands beside the record now; there only if something does"
+    )
     stale: Stale | None = None
 
 

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from registry.storage.reads.datasets import DatasetState, SourceState
 from registry.storage.reads.pool import Row
 
-OPERATIONS = {"n": "new", "c": "changed", "d": "deleted"}
+OPERATIONS = {"n": "new", "c": "changed", "d": "deleted", "m": "marked"}
+_MARKS = ("disputed_since", "repaired_at", "withdrawn_at")
 
 
 def answer(content: Any, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
@@ -65,7 +66,11 @@ def dataset_summary(dataset: DatasetState, at: datetime) -> dict[str, Any]:
 
 
 def record(row: Row) -> dict[str, Any]:
-    """One version of a record. ``stale`` is there only if what its source now has in its place was refused."""
+    """One version of a record.
+
+    ``stale`` is there only if what its source now has in its place was refused, ``marks`` only if something stands
+    beside it.
+    """
     found = {
         "key": row["key"],
         "entity": row["entity"],
@@ -74,9 +79,9 @@ def record(row: Row) -> dict[str, Any]:
         "valid_to": row["valid_to"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": orjson.Fragment(row["body"]),
+        "body": _body(row),
     }
-    return _with_stale(found, row)
+    return _with_marks(_with_stale(found, row), row)
 
 
 def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
@@ -91,15 +96,16 @@ def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
         "at": row["at"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": None if row["body"] is None else orjson.Fragment(row["body"]),
+        "body": _body(row),
     }
-    return _with_stale(found, row)
+    return _with_marks(_with_stale(found, row), row)
 
 
 def etag(row: Row) -> str:
     """Changes with the version, and with what is said about it. Weak: the age of the data is not in it."""
-    since = row["stale_since"]
-    return f'W/"{row["version"]}"' if since is None else f'W/"{row["version"]}-{int(since.timestamp() * 1_000_000)}"'
+    said = [row["stale_since"], *(row[name] for name in _MARKS)]
+    parts = ["" if moment is None else f"{int(moment.timestamp() * 1_000_000)}" for moment in said]
+    return f'W/"{"-".join([str(row["version"]), *parts]).rstrip("-")}"'
 
 
 def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
@@ -108,6 +114,15 @@ def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
         name: orjson.Fragment(value) if name in json_columns and value is not None else value
         for name, value in row.items()
     }
+
+
+def _body(row: Row) -> orjson.Fragment | None:
+    return None if row["body"] is None else orjson.Fragment(row["body"])
+
+
+def _with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:
+    marks = {name: row[name] for name in _MARKS if row[name] is not None}
+    return {**found, "marks": marks} if marks else found
 
 
 def _with_stale(found: dict[str, Any], row: Row) -> dict[str, Any]:

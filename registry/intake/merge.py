@@ -17,8 +17,7 @@ from psycopg.rows import scalar_row
 
 from registry.domain.batches import Mode
 from registry.intake import partitions
-
-_SEQUENCE_LOCK = 0x5351
+from registry.storage import change_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ def apply(connection: psycopg.Connection, work: Merge, tables: Sequence[StagedTa
 
 def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, numbers: int) -> int:
     """The first rows of a dataset: nothing to compare with."""
-    first = _reserve(connection, numbers)
+    first = change_numbers.reserve(connection, numbers)
     _ensure_change_partition(connection, work)
     loaded = connection.execute(
         sql.SQL(
@@ -310,7 +309,7 @@ def _end_gone(connection: psycopg.Connection, work: Merge) -> int:
     rows = _scalar(connection, "SELECT count(*) FROM gone") or 0
     if not rows:
         return 0
-    first = _reserve(connection, rows)
+    first = change_numbers.reserve(connection, rows)
     _ensure_change_partition(connection, work)
     return connection.execute(
         sql.SQL(
@@ -347,7 +346,7 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
     rows = _scalar(connection, "SELECT count(*) FROM delta WHERE changed") or 0
     if not rows:
         return Merged(0, 0, total, deleted)
-    first = _reserve(connection, rows)
+    first = change_numbers.reserve(connection, rows)
     _ensure_change_partition(connection, work)
     connection.execute(
         "CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS SELECT key, old_version,"
@@ -400,17 +399,6 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
         values,
     )
     return Merged(new, changed, total - new - changed, deleted)
-
-
-def _reserve(connection: psycopg.Connection, count: int) -> int:
-    """Take ``count`` numbers of the change sequence; the one before the first. The lock lasts a moment only."""
-    connection.execute("SELECT pg_advisory_lock(%s, 0)", (_SEQUENCE_LOCK,))
-    try:
-        last = _scalar(connection, "SELECT nextval('registry.change_seq')") or 1
-        connection.execute("SELECT setval('registry.change_seq', %s)", (last + max(count, 1),))
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(%s, 0)", (_SEQUENCE_LOCK,))
-    return last
 
 
 def _ensure_change_partition(connection: psycopg.Connection, work: Merge) -> None:

@@ -3,6 +3,11 @@
 Numbers of a sequence are handed out before their transactions commit, so a reader that has seen number 9 may meet
 number 8 later. The feed is therefore read in the order of (transaction id, number), and only below the oldest
 transaction that was still running when the statement's snapshot was taken: below it nothing can appear any more.
+
+A change with the operation ``m`` is a mark beside the record (disputed, repaired, withdrawn); it made no version. It is
+read with the version that it stands beside: the current one, or, where that is newer than the mark, the newest before
+it; where the record is gone, with none. Marks are those that hold when the feed is read, on every change of the record;
+a record that may no longer be shared has no body in any of them.
 """
 
 from __future__ import annotations
@@ -16,16 +21,23 @@ from registry.storage.reads.records import STALE
 _CHANGES = """
 WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
 SELECT h.xmin::text AS horizon, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
-       coalesce(r.body, o.body) AS body, coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
-       s.since AS stale_since, s.reasons AS stale_reasons
+       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.body, o.body) END AS body,
+       coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
+       s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at
 FROM horizon h
 LEFT JOIN LATERAL (
     SELECT * FROM registry.change
     WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < h.xmin AND dataset_id = ANY($3::smallint[])
     ORDER BY xid, seq LIMIT $4
 ) f ON true
-LEFT JOIN registry.record r ON r.dataset_id = f.dataset_id AND r.key = f.key AND r.version = f.seq
-LEFT JOIN registry.record_history o ON o.dataset_id = f.dataset_id AND o.key = f.key AND o.version = f.seq
+LEFT JOIN registry.record r ON r.dataset_id = f.dataset_id AND r.key = f.key
+    AND (r.version = f.seq OR (f.operation = 'm' AND r.version < f.seq))
+LEFT JOIN registry.record_history o ON o.dataset_id = f.dataset_id AND o.key = f.key
+    AND o.version = CASE WHEN f.operation = 'm' THEN (
+        SELECT max(h.version) FROM registry.record_history h JOIN registry.record n USING (dataset_id, key)
+        WHERE h.dataset_id = f.dataset_id AND h.key = f.key AND h.version < f.seq
+    ) ELSE f.seq END
+LEFT JOIN registry.credit_mark m ON m.dataset_id = f.dataset_id AND m.key = f.key
 LEFT JOIN registry.batch b ON b.id = f.batch_id
 LEFT JOIN registry.connector c ON c.id = b.connector_id
 """ + STALE.format(version="r", until="", on="true") + """

@@ -43,10 +43,13 @@ SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.batch
 FROM registry.record_history r WHERE {where}
 """
 _WITH_SOURCE = """
-SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.body, v.entity, v.batch_id, c.name AS connector,
-       s.since AS stale_since, s.reasons AS stale_reasons
-FROM ({versions}) v JOIN registry.connector c ON c.id = v.connector_id {stale} ORDER BY {order}
+SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.entity, v.batch_id, c.name AS connector,
+       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN v.body END AS body,
+       s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at
+FROM ({versions}) v JOIN registry.connector c ON c.id = v.connector_id
+LEFT JOIN registry.credit_mark m ON m.dataset_id = v.dataset_id AND m.key = v.key {stale} ORDER BY {order}
 """
+"""With the mark that stands beside the record now, on every version; one that may no longer be shared has no body."""
 
 
 async def page(
