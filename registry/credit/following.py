@@ -1,8 +1,9 @@
 """How services of public credit data follow the change feed (``registry.follower``).
 
 A follower has a name and its datasets. One that is new takes the feed's present end as its position, goes through the
-records that are there by key, dataset by dataset, and follows the feed from that position: what changed meanwhile is
-looked at twice, and nothing is left out. A dataset that a follower takes up later is gone through in the same way.
+records that are there, and those that once were, by key, dataset by dataset, and follows the feed from that position:
+what changed meanwhile is looked at twice, and nothing is left out. A dataset that a follower takes up later is gone
+through in the same way.
 
 Beside the registry's own changes stand those that a service of public credit data announces: a record that was matched
 with an enterprise means something else now, although it did not change (:func:`announce`).
@@ -212,8 +213,15 @@ def _next_records(connection: psycopg.Connection, followed: _Followed, limit: in
         if after is None:
             continue
         rows = connection.execute(
-            "SELECT key FROM registry.record WHERE dataset_id = %s AND key > %s ORDER BY key LIMIT %s",
-            (dataset_id, after, limit),
+            """
+            (SELECT key FROM registry.record WHERE dataset_id = %(dataset)s AND key > %(after)s
+             ORDER BY key LIMIT %(limit)s)
+            UNION
+            (SELECT DISTINCT key FROM registry.record_history WHERE dataset_id = %(dataset)s AND key > %(after)s
+             ORDER BY key LIMIT %(limit)s)
+            ORDER BY key LIMIT %(limit)s
+            """,
+            {"dataset": dataset_id, "after": after, "limit": limit},
         ).fetchall()
         reached = rows[-1][0] if len(rows) == limit else None
         records = [RecordKey(dataset_id, key) for (key,) in rows]

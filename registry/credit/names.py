@@ -1,7 +1,8 @@
 """Names of enterprises and of records without a code, kept so that either side finds the other by its name.
 
 An enterprise is found by the same name, by the same core (without region and ending), by the first half of the core, by
-its address, or by an old identifier; what is found is then compared whole (:mod:`registry.domain.credit.matching`).
+its address, by its representative and division together, or by an old identifier; what is found is then compared whole
+(:mod:`registry.domain.credit.matching`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, LiteralString
+from hashlib import blake2b
+from typing import LiteralString
+from uuid import UUID
 
 import psycopg
 from rapidfuzz import fuzz
@@ -27,10 +30,12 @@ _SHORTEST_ADDRESS = 6
 """An address without at least so many characters names no place."""
 
 
+_COLUMNS = ("entity", "name", "core", "front", "address", "person", "former")
 _NOW: LiteralString = """
 WITH name_now AS MATERIALIZED (
     SELECT * FROM unnest(%(entity)s::text[], %(name)s::text[], %(core)s::text[], %(front)s::text[],
-        %(address)s::text[], %(former)s::boolean[]) AS n(entity, name, core, front, address, former))
+        %(address)s::text[], %(person)s::uuid[], %(former)s::boolean[])
+        AS n(entity, name, core, front, address, person, former))
 """
 _CONCERNED: LiteralString = (
     _NOW
@@ -42,6 +47,7 @@ SELECT w.dataset_id, w.key FROM registry.record_without_code w JOIN differing d 
 UNION SELECT w.dataset_id, w.key FROM registry.record_without_code w JOIN differing d ON w.core = d.core
 UNION SELECT w.dataset_id, w.key FROM registry.record_without_code w JOIN differing d ON w.front = d.front
 UNION SELECT w.dataset_id, w.key FROM registry.record_without_code w JOIN differing d ON w.address = d.address
+UNION SELECT w.dataset_id, w.key FROM registry.record_without_code w JOIN differing d ON w.person = d.person
 """
 )
 _NO_LONGER_NAMED: LiteralString = (
@@ -54,11 +60,11 @@ DELETE FROM registry.entity_name e WHERE e.entity = ANY(%(entities)s)
 _NAMED_NOW: LiteralString = (
     _NOW
     + """
-INSERT INTO registry.entity_name AS e (entity, name, core, front, address, former) SELECT * FROM name_now
+INSERT INTO registry.entity_name AS e (entity, name, core, front, address, person, former) SELECT * FROM name_now
 ON CONFLICT (entity, name) DO UPDATE SET core = excluded.core, front = excluded.front,
-    address = excluded.address, former = excluded.former
-WHERE (e.core, e.front, e.address, e.former)
-    IS DISTINCT FROM (excluded.core, excluded.front, excluded.address, excluded.former)
+    address = excluded.address, person = excluded.person, former = excluded.former
+WHERE (e.core, e.front, e.address, e.person, e.former)
+    IS DISTINCT FROM (excluded.core, excluded.front, excluded.address, excluded.person, excluded.former)
 """
 )
 
@@ -71,14 +77,17 @@ class Wanted:
     core: str | None
     front: str | None
     address: str | None
+    person: UUID | None
+    """Digest of representative and division: what one typing error in a name leaves as it is."""
 
     @classmethod
     def of(cls, subject: Subject, matching: Matching) -> Wanted:
         """What a record without a code gives."""
         parts = name_parts(subject.name, matching) if subject.name else None
+        address, person = _address(subject.address), _person(subject.legal_representative, subject.division)
         if parts is None:
-            return cls(None, None, None, _address(subject.address))
-        return cls(parts.name, parts.core, parts.front, _address(subject.address))
+            return cls(None, None, None, address, None)
+        return cls(parts.name, parts.core, parts.front, address, person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Alike:
 
     entities: frozenset[str]
     bearers: int
-    """How many bear, or once bore, its very name."""
+    """How many bear, or once bore, its name, or one that differs by region, brackets or ending only."""
 
 
 def keep_enterprises(connection: psycopg.Connection, entities: Sequence[str], sources: Sources) -> list[RecordKey]:
@@ -95,8 +104,8 @@ def keep_enterprises(connection: psycopg.Connection, entities: Sequence[str], so
     if not entities:
         return []
     wanted = sorted(_names(connection, entities, sources), key=lambda row: row[:2])
-    columns_now = [list(column) for column in zip(*wanted, strict=True)] or [[]] * 6
-    values = dict(zip(("entity", "name", "core", "front", "address", "former"), columns_now, strict=True))
+    columns_now = [list(column) for column in zip(*wanted, strict=True)] or [[]] * len(_COLUMNS)
+    values = dict(zip(_COLUMNS, columns_now, strict=True))
     values["entities"] = list(entities)
     concerned = connection.execute(_CONCERNED, values).fetchall()
     connection.execute(_NO_LONGER_NAMED, values)
@@ -123,12 +132,12 @@ def keep_records(connection: psycopg.Connection, records: Sequence[RecordKey], s
         if subject is not None:
             by = Wanted.of(subject, matching)
             stated = [f"{kind}:{value}" for kind, value in sorted(subject.identifiers.items())]
-            found.append((dataset_id, key, by.name, by.core, by.front, by.address, stated, subject.digest))
+            found.append((dataset_id, key, by.name, by.core, by.front, by.address, by.person, stated, subject.digest))
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO registry.record_without_code"
-            " (dataset_id, key, name, core, front, address, identifiers, subject)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " (dataset_id, key, name, core, front, address, person, identifiers, subject)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             found,
         )
     return sorted({RecordKey(*row) for row in was} | {RecordKey(*row[:2]) for row in found})
@@ -153,8 +162,8 @@ def named_alike(connection: psycopg.Connection, wanted: Sequence[Wanted], source
     for number, how, entity, core in connection.execute(
         """
         SELECT w.number, f.how, f.entity, f.core
-        FROM unnest(%(names)s::text[], %(cores)s::text[], %(fronts)s::text[], %(addresses)s::text[])
-            WITH ORDINALITY AS w(name, core, front, address, number)
+        FROM unnest(%(names)s::text[], %(cores)s::text[], %(fronts)s::text[], %(addresses)s::text[],
+            %(persons)s::uuid[]) WITH ORDINALITY AS w(name, core, front, address, person, number)
         CROSS JOIN LATERAL (
             (SELECT 'name' AS how, entity, core FROM registry.entity_name e WHERE e.name = w.name
              ORDER BY entity LIMIT %(most)s)
@@ -167,6 +176,9 @@ def named_alike(connection: psycopg.Connection, wanted: Sequence[Wanted], source
             UNION ALL
             (SELECT 'address', entity, core FROM registry.entity_name e WHERE e.address = w.address
              ORDER BY entity LIMIT %(most)s)
+            UNION ALL
+            (SELECT 'person', entity, core FROM registry.entity_name e WHERE e.person = w.person
+             ORDER BY entity LIMIT %(most)s)
         ) f
         """,
         {
@@ -174,13 +186,14 @@ def named_alike(connection: psycopg.Connection, wanted: Sequence[Wanted], source
             "cores": [each.core for each in wanted],
             "fronts": [each.front for each in wanted],
             "addresses": [each.address for each in wanted],
+            "persons": [each.person for each in wanted],
             "most": MOST_OF_A_BLOCK,
         },
     ):
         asked = wanted[number - 1].core
-        if how == "name":
+        if how in ("name", "core"):
             bearers[number - 1].add(entity)
-        elif how == "front" and (asked is None or fuzz.ratio(asked, core, score_cutoff=_LEAST_RATIO) == 0):
+        elif how in ("front", "person") and (asked is None or fuzz.ratio(asked, core, score_cutoff=_LEAST_RATIO) == 0):
             continue
         entities[number - 1].add(entity)
     return [Alike(frozenset(found), len(bearing)) for found, bearing in zip(entities, bearers, strict=True)]
@@ -244,42 +257,45 @@ def _fields(sources: Sources) -> dict[str, str]:
     }
 
 
-_Row = tuple[str, str, str, str, str | None, bool]
+_Row = tuple[str, str, str, str, str | None, UUID | None, bool]
 
 
 def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sources) -> list[_Row]:
     """Present and former names of some enterprises; former ones are those of ended versions, also of ended records."""
     field = _fields(sources)
-    present: dict[str, tuple[NameParts, Any]] = {}
+    present: dict[str, tuple[NameParts, str | None, UUID | None]] = {}
     former: dict[tuple[str, str], NameParts] = {}
-    for now, entity, name, address in connection.execute(
+    for now, entity, name, address, representative, division in connection.execute(
         """
-        SELECT true, r.entity, r.body ->> %(name)s, r.body ->> %(address)s FROM registry.record r
+        SELECT true, r.entity, r.body ->> %(name)s, r.body ->> %(address)s, r.body ->> %(representative)s,
+            r.body ->> %(division)s FROM registry.record r
         JOIN registry.dataset d ON d.id = r.dataset_id WHERE r.entity = ANY(%(entities)s) AND d.name = %(dataset)s
         UNION
-        SELECT false, h.entity, h.body ->> %(name)s, NULL FROM registry.record_history h
+        SELECT false, h.entity, h.body ->> %(name)s, NULL, NULL, NULL FROM registry.record_history h
         JOIN registry.dataset d ON d.id = h.dataset_id WHERE h.entity = ANY(%(entities)s) AND d.name = %(dataset)s
-        ORDER BY 1, 2, 3, 4
+        ORDER BY 1, 2, 3, 4, 5, 6
         """,
         {
             "entities": list(entities),
             "dataset": sources.entity_dataset,
             "name": field["name"],
             "address": field.get("address", ""),
+            "representative": field.get("legal_representative", ""),
+            "division": field.get("division", ""),
         },
     ):
         if name:
             parts = name_parts(name, sources.matching)
             if now:
-                present[entity] = (parts, address)
+                present[entity] = (parts, _address(address), _person(representative, division))
             else:
                 former[entity, parts.name] = parts
     rows: list[_Row] = [
-        (entity, parts.name, parts.core, parts.front, _address(address), False)
-        for entity, (parts, address) in present.items()
+        (entity, parts.name, parts.core, parts.front, address, person, False)
+        for entity, (parts, address, person) in present.items()
     ]
     rows += [
-        (entity, name, parts.core, parts.front, None, True)
+        (entity, name, parts.core, parts.front, None, None, True)
         for (entity, name), parts in former.items()
         if entity not in present or present[entity][0].name != name
     ]
@@ -289,3 +305,11 @@ def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sou
 def _address(text: str | None) -> str | None:
     local = local_address(text) if text else ""
     return local if len(local) >= _SHORTEST_ADDRESS else None
+
+
+def _person(representative: str | None, division: str | None) -> UUID | None:
+    """Representative and division as a digest: names of persons stand in their records only."""
+    if not representative or not division:
+        return None
+    text = f"{rules.normalise_person(representative)}/{division}"
+    return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())

@@ -33,8 +33,11 @@ _PREFIX = re.compile(
     "(?:[\u4e00-\u9fff]{2,7}?(?:市|自治州|地区|盟))?"
     "(?:[\u4e00-\u9fff]{1,7}?(?:区|县|市|旗))?"
 )
+_CITY = re.compile("[\u4e00-\u9fff]{2,4}?[省市州]")
 _IN_BRACKETS = re.compile(r"\([^()]*\)")
 
+_LONGEST_REGION = 12
+"""Characters."""
 _SAME, _SAME_BUT_ENDING, _SAME_CORE, _ALIKE = 0.92, 0.89, 0.85, 0.85
 """What a name gives at most: word for word, but for the ending, but for region and ending, alike."""
 _FOR, _AGAINST = 0.04, 0.1
@@ -111,14 +114,24 @@ def name_parts(text: str, matching: Matching) -> NameParts:
     return NameParts(name, shorter or core, ending)
 
 
-def _without_region(core: str, regions: tuple[str, ...]) -> str:
-    prefix = _PREFIX.match(core)
-    if prefix is not None and len(core) - prefix.end() >= 2:  # noqa: PLR2004  (a trade name has two characters)
-        core = core[prefix.end() :]
-    for region in regions:
-        if core.startswith(region) and len(core) - len(region) >= 2:  # noqa: PLR2004
-            return core[len(region) :]
-    return core
+def _without_region(core: str, regions: frozenset[str]) -> str:
+    """Without the words for regions before it, down to the two characters that a trade name has at least.
+
+    A word that nobody knows is taken for a city if it ends like one and a known region follows.
+    """
+    rest = core
+    while (length := _region(rest, regions)) > 0:
+        rest = rest[length:]
+    unknown = _CITY.match(rest)
+    if unknown is not None and _region(rest[unknown.end() :], regions):
+        return _without_region(rest[unknown.end() :], regions)
+    return rest
+
+
+def _region(text: str, regions: frozenset[str]) -> int:
+    """How many characters of a text are a word for a region; 0: none, or too little would be left."""
+    longest = min(_LONGEST_REGION, len(text) - 2)
+    return next((length for length in range(longest, 1, -1) if text[:length] in regions), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +251,10 @@ def rule_that_accepts(
 ) -> str | None:
     """The rule by which a candidate is accepted without a person; None: no rule does.
 
-    ``bearers_of_name``: enterprises that have, or once had, the record's name; ``bearers_of_identifier``: those that
-    the registry of enterprises itself gives the record's identifier to. Two enterprises cannot both fit a rule: names
-    are compared word for word and must belong to one enterprise alone, now and ever.
+    ``bearers_of_name``: enterprises that have, or once had, the record's name, or one that differs by region, brackets
+    or ending only; ``bearers_of_identifier``: those that the registry of enterprises itself gives the record's
+    identifier to. Two enterprises cannot both fit a rule: names are compared word for word, and nobody else may bear
+    one that a clerk could take for it, now or ever.
     """
     features = found.features
     if (

@@ -7,6 +7,7 @@ stands in the same file, so that a city's own dataset needs no code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from registry.domain.credit.rule_files import RULES, RuleFile, RuleFileError, RuleProblem, optional_day, read_all
+from schemas import code_lists
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.documents import Key
 
 SOURCES = RULES / "sources"
 """The editions that come with the hub."""
 SCHEMA = SOURCES / "sources.schema.json"
+
+_KIND_OF_DIVISION = re.compile("(?:特别行政区|(?:壮族|回族|维吾尔)?自治区|自治[州县旗]|地区|新区|[省市区县盟旗])$")
 
 Comparison = Literal["company_name", "person_name", "address", "code"]
 Where = Mapping[str, frozenset[str]]
@@ -118,8 +122,8 @@ class Matching:
     """Of one record."""
     endings: tuple[tuple[str, ...], ...]
     """Groups of endings of names that mean the same, such as 有限公司 and 有限责任公司."""
-    regions: tuple[str, ...]
-    """Further words for regions that names begin with, the longest first."""
+    regions: frozenset[str]
+    """Words for regions that names begin with: those of the code list of divisions, and the edition's own."""
     never_automatic: tuple[str, ...]
     """Beginnings of codes of enterprises whose names need not be unique: matched by persons only."""
     rules: Mapping[str, MatchingRule]
@@ -334,7 +338,7 @@ def _matching(data: Mapping[str, Any]) -> Matching:
         data["candidate_from"],
         data["most_candidates"],
         tuple(tuple(group) for group in data["endings"]),
-        tuple(sorted(data.get("regions", ()), key=lambda region: (-len(region), region))),
+        _division_names() | frozenset(data.get("regions", ())),
         tuple(data["never_automatic"]),
         {
             dataset: MatchingRule(
@@ -350,3 +354,11 @@ def _matching(data: Mapping[str, Any]) -> Matching:
             for dataset, rule in data["records"].items()
         },
     )
+
+
+@cache
+def _division_names() -> frozenset[str]:
+    """Names of provinces, cities and counties, valid now or once, with and without the word for what they are."""
+    names = {entry.zh for entry in code_lists.load("divisions").entries}
+    short = {_KIND_OF_DIVISION.sub("", name) for name in names}
+    return frozenset(name for name in names | short if len(name) > 1)

@@ -27,6 +27,7 @@ CREATE TABLE registry.entity_name (
     core text COLLATE "C" NOT NULL,
     front text COLLATE "C" NOT NULL,
     address text COLLATE "C",
+    person uuid,
     former boolean NOT NULL,
     PRIMARY KEY (entity, name)
 );
@@ -34,6 +35,7 @@ CREATE INDEX entity_name_by_name ON registry.entity_name (name);
 CREATE INDEX entity_name_by_core ON registry.entity_name (core);
 CREATE INDEX entity_name_by_front ON registry.entity_name (front);
 CREATE INDEX entity_name_by_address ON registry.entity_name (address) WHERE address IS NOT NULL;
+CREATE INDEX entity_name_by_person ON registry.entity_name (person) WHERE person IS NOT NULL;
 COMMENT ON TABLE registry.entity_name IS 'Present and former names of enterprises, normalised, by which records without a code are looked for';
 
 CREATE TABLE registry.record_without_code (
@@ -43,6 +45,7 @@ CREATE TABLE registry.record_without_code (
     core text COLLATE "C",
     front text COLLATE "C",
     address text COLLATE "C",
+    person uuid,
     identifiers text[] NOT NULL,
     subject uuid NOT NULL,
     PRIMARY KEY (dataset_id, key)
@@ -52,6 +55,7 @@ CREATE INDEX record_without_code_by_name ON registry.record_without_code (name) 
 CREATE INDEX record_without_code_by_core ON registry.record_without_code (core) WHERE core IS NOT NULL;
 CREATE INDEX record_without_code_by_front ON registry.record_without_code (front) WHERE front IS NOT NULL;
 CREATE INDEX record_without_code_by_address ON registry.record_without_code (address) WHERE address IS NOT NULL;
+CREATE INDEX record_without_code_by_person ON registry.record_without_code (person) WHERE person IS NOT NULL;
 COMMENT ON TABLE registry.record_without_code IS 'Records about an enterprise that carry no unified social credit code';
 
 CREATE TABLE registry.entity_match (
