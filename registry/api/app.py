@@ -20,6 +20,7 @@ from registry.api.routes import (
     changes,
     copies,
     credentials,
+    credit,
     datasets,
     entities,
     health,
@@ -48,6 +49,7 @@ The records that departments share, validated, with their history, through one i
 
 * Every answer with records says how old the data is (`as_of`, `sources[].read_at`); a record that is wrong at its
   source since some time says so (`stale`). 每个答复都说明数据的时间；来源处有误的记录以 `stale` 标明。
+* Enterprises' files and public credit records: `/enterprises`. 企业档案与公共信用信息。
 * E-licences in every form; anyone may verify (`/credentials/verify`, by hand `/verify`). 电子证照，任何人可核验。
 * Pages: send `next` as `after`. 翻页：把 `next` 作为 `after` 传入。
 * Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`: caller or hub. 问题说明见 `type`。
@@ -77,7 +79,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.api = state
     api = APIRouter(prefix=PREFIX)
-    for module in (token, datasets, records, entities, changes, licences, copies, batches, quarantine):
+    for module in (token, datasets, records, entities, changes, licences, copies, batches, quarantine, credit):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(licences.addresses)

@@ -19,10 +19,16 @@ from registry.storage.database import connect
 OPERATE = "operate"
 READ_ALL = "read:*"
 LICENCE_ALL = "licence:*"
+CREDIT_PUBLIC = "credit:public"
+CREDIT_DEPARTMENT = "credit:department"
 _SCOPE = re.compile(
     r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})|licence:(\*|[a-z][a-z0-9_]{0,62})|issue:([0-9]{6}|[0-9A-Z]{18})"
+    r"|credit:(public|department)"
 )
-_SCOPES = "read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code> or operate"
+_SCOPES = (
+    "read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code>, credit:public, credit:department or"
+    " operate"
+)
 _COLUMNS = "id, name, scopes, created_at, revoked_at"
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1
 
@@ -56,7 +62,9 @@ def add(database_url: str, name: str, scopes: Sequence[str]) -> NewClient:
     """Enter a client with what it may do. Raises ClientError.
 
     ``read:<dataset>``, ``read:*``: records; ``licence:<type>``, ``licence:*``: licences in every form, and copies of
-    them; ``issue:<issuer code>``: credentials of one's own, signed for that issuer; ``operate``: batches, quarantine.
+    them; ``issue:<issuer code>``: credentials of one's own, signed for that issuer; ``credit:public``: what may be
+    published of an enterprise; ``credit:department``: its file, its credit record and the measures, as departments get
+    them; ``operate``: batches, quarantine, discrepancies.
     """
     if not name.strip():
         raise ClientError("a client needs a name: the system and who is responsible for it")

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import licence_models, models, problems, security
+from registry.api import credit_models, licence_models, models, problems, security
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -41,7 +41,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     components.update(problem.pop("$defs", {}))
     components["Problem"] = problem
-    for model in [*vars(models).values(), *vars(licence_models).values()]:
+    for model in [*vars(models).values(), *vars(licence_models).values(), *vars(credit_models).values()]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
             extra = model.model_config.get("json_schema_extra")
@@ -89,6 +89,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
         (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
+        (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
         (r"/(licences|copies)/\{\w+\}$", (problems.NOT_ACCEPTABLE,)),
         (r"/copies$", (problems.INVALID_BODY, problems.LICENCE_NOT_VALID)),

@@ -58,6 +58,10 @@ INVALID_ENTITY_CODE = _caller(
     "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
 )  # fmt: skip
+AMBIGUOUS_IDENTIFIER = _caller(
+    "ambiguous-identifier", 409, "旧标识对应多个主体", "Records give this old identifier to several enterprises",
+    "改用 candidates 中的统一社会信用代码查询。", "Ask again with one of the codes in candidates.",
+)  # fmt: skip
 INVALID_REQUEST = _caller(
     "invalid-request", 400, "请求无效", "The request cannot be understood",
     "按接口说明更正请求。", "Correct the request as the OpenAPI description says.",
@@ -155,11 +159,11 @@ INTERNAL = ProblemType(
 TYPES: Mapping[str, ProblemType] = {
     kind.name: kind
     for kind in (
-        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, INVALID_REQUEST, INVALID_CLIENT,
-        INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
-        WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
-        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, BUSY, TOOK_TOO_LONG,
-        NOT_READY, INTERNAL,
+        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, AMBIGUOUS_IDENTIFIER,
+        INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED,
+        TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
+        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, BUSY,
+        TOOK_TOO_LONG, NOT_READY, INTERNAL,
     )
 }  # fmt: skip
 

@@ -7,8 +7,10 @@
 ``dataset_reader`` a client that may read the dataset in the path: ``read:<dataset>`` or ``read:*``
 ``licence_reader`` a client that may read the licences of at least one type: ``licence:<type>`` or ``licence:*``
 ``issuing_client`` a client that may have credentials signed for at least one issuer: ``issue:<issuer code>``
+``credit_reader``  a client that may read credit records: ``credit:public`` or ``credit:department``
+``credit_office``  a client that may read enterprises' files and measures: ``credit:department``
 ``sharing_client`` a client that names itself in the body, as GB/T 36906 has it; who it is not gets the code 11
-``operator``       a client with ``operate``: batches and the quarantine
+``operator``       a client with ``operate``: batches, the quarantine, discrepancies between departments
 =================  ==========================================================================
 """
 
@@ -24,7 +26,7 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
 
-from registry.api.clients import LICENCE_ALL, OPERATE, READ_ALL
+from registry.api.clients import CREDIT_DEPARTMENT, CREDIT_PUBLIC, LICENCE_ALL, OPERATE, READ_ALL
 from registry.api.parameters import only_declared
 from registry.api.problems import NOT_FOUND, NOT_GRANTED, UNAUTHENTICATED, Problem
 from registry.api.state import state_of
@@ -41,7 +43,9 @@ _bearer = OAuth2(
                 "licence:*": "licences of every type, and copies of them 全部证照类型",
                 "licence:{type}": "licences of one type, for example licence:food_business_licence 单个证照类型",
                 "issue:{issuer code}": "credentials of one's own, signed for that issuer 以该机构名义签发凭证",
-                "operate": "batches and quarantine 批次与退回数据",
+                CREDIT_PUBLIC: "credit records as far as they are public 可公示的信用信息",
+                CREDIT_DEPARTMENT: "enterprises' files, credit records, measures 企业档案、信用记录、奖惩措施",
+                "operate": "batches, quarantine, discrepancies 批次、退回数据与数据差异",
             },
         )
     ),
@@ -74,6 +78,11 @@ class Caller:
     def may_see(self, licence_type: str) -> bool:
         """Whether the licences of a type are granted."""
         return LICENCE_ALL in self.scopes or f"licence:{licence_type}" in self.scopes
+
+    @property
+    def is_department(self) -> bool:
+        """Whether it gets credit records as departments do; else as the public does."""
+        return CREDIT_DEPARTMENT in self.scopes
 
     @property
     def issues_for(self) -> frozenset[str]:
@@ -133,6 +142,26 @@ async def issuing_client(request: Request, authorization: Annotated[str | None, 
     return caller
 
 
+async def credit_reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that may read credit records, as the public or as a department."""
+    caller = await _caller(request, authorization)
+    if not caller.scopes & {CREDIT_PUBLIC, CREDIT_DEPARTMENT}:
+        needed = f"{CREDIT_PUBLIC} / {CREDIT_DEPARTMENT}"
+        raise Problem(NOT_GRANTED, f"需要授权范围 {needed}。", f"The scope {needed} is needed.")
+    only_declared(request)
+    return caller
+
+
+async def credit_office(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that may read enterprises' files and the measures that apply to them."""
+    caller = await _caller(request, authorization)
+    if not caller.is_department:
+        needed = CREDIT_DEPARTMENT
+        raise Problem(NOT_GRANTED, f"需要授权范围 {needed}。", f"The scope {needed} is needed.")
+    only_declared(request)
+    return caller
+
+
 async def sharing_client(request: Request) -> None:
     """A client that names itself in the body: the route asks :func:`identified` who it is."""
     only_declared(request)
@@ -148,7 +177,8 @@ async def operator(request: Request, authorization: Annotated[str | None, Securi
 
 
 RULES: tuple[Callable[..., Any], ...] = (
-    public, known_client, reader, dataset_reader, licence_reader, issuing_client, sharing_client, operator,
+    public, known_client, reader, dataset_reader, licence_reader, issuing_client, credit_reader, credit_office,
+    sharing_client, operator,
 )  # fmt: skip
 
 Public = Depends(public)
@@ -157,6 +187,8 @@ Reader = Annotated[Caller, Depends(reader)]
 DatasetReader = Annotated[Caller, Depends(dataset_reader)]
 LicenceReader = Annotated[Caller, Depends(licence_reader)]
 IssuingClient = Annotated[Caller, Depends(issuing_client)]
+CreditReader = Annotated[Caller, Depends(credit_reader)]
+CreditOffice = Annotated[Caller, Depends(credit_office)]
 SharingClient = Depends(sharing_client)
 Operator = Annotated[Caller, Depends(operator)]
 

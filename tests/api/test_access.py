@@ -56,19 +56,22 @@ VALUES = {
     "name": "busy",
     "identifier": str(Identifier("11100000MB0143028R002", "330203", "1", 1)),
     "copy": "none",
+    "enterprise": uscc(1),
     "code": "330203",
     "group": "1",
     "purpose": "message",
     "type": "food_business_licence",
     "version": "1",
 }
-EVERY = ("read:*", "operate", "licence:*", "issue:330203")
+EVERY = ("read:*", "operate", "licence:*", "issue:330203", "credit:public", "credit:department")
 ALLOWS = {
-    security.known_client: ("read:other", "read:legal_entity", "read:*", "licence:*", "issue:330203", "operate"),
+    security.known_client: ("read:other", "read:legal_entity", *EVERY),
     security.reader: ("read:other", "read:legal_entity", "read:*"),
     security.dataset_reader: ("read:legal_entity", "read:*"),
     security.licence_reader: ("licence:*",),
     security.issuing_client: ("issue:330203",),
+    security.credit_reader: ("credit:public", "credit:department"),
+    security.credit_office: ("credit:department",),
     security.operator: ("operate",),
 }
 SCOPES = ("read:other", "read:legal_entity", *EVERY)
@@ -313,7 +316,18 @@ def test_secrets_are_kept_as_hashes_only(registry_url: str) -> None:
 
 @pytest.mark.parametrize(
     "scopes",
-    [[], ["write:*"], ["read:"], ["read:A B"], ["Operate"], ["licence:"], ["licence:A"], ["issue:*"], ["issue:33"]],
+    [
+        [],
+        ["write:*"],
+        ["read:"],
+        ["read:A B"],
+        ["Operate"],
+        ["licence:"],
+        ["licence:A"],
+        ["issue:*"],
+        ["issue:33"],
+        ["credit:*"],
+    ],
     ids=str,
 )
 def test_a_client_with_a_scope_that_there_is_not_is_not_entered(registry_url: str, scopes: list[str]) -> None:

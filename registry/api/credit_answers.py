@@ -1,0 +1,290 @@
+"""What is answered about an enterprise's public credit data: its file, its credit record, the measures that apply.
+
+The command line says the same by the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import orjson
+
+from registry.api.representations import sources
+from registry.domain.credit.catalogue import default_credit_catalogue
+from registry.domain.credit.enterprise_file import FileRecord, Provenance, enterprise_file, provenance
+from registry.domain.credit.marks import Mark, china_day
+from registry.domain.credit.matching import normalise_identifier
+from registry.domain.credit.measures import (
+    Holding,
+    ListRecord,
+    Measure,
+    default_measures,
+    measures_for,
+)
+from registry.domain.credit.readers import without_identifiers
+from registry.domain.credit.report import HeldRecord, ShownRecord, body_for, credit_record, may_see
+from registry.domain.credit.sources import default_sources
+from registry.storage.reads import credit
+from registry.storage.reads.datasets import DatasetState
+from registry.storage.reads.pool import Pool, Row
+from schemas.errors import SchemaError
+from schemas.identifiers import is_uscc
+
+Datasets = Mapping[str, DatasetState]
+CreditReader = Literal["public", "department"]
+
+
+class UnknownEnterprise(LookupError):  # noqa: N818  (named for what the caller meets)
+    """The registry knows nothing of an enterprise that this reader may know."""
+
+
+class AmbiguousIdentifier(LookupError):  # noqa: N818
+    """Records give one old identifier to several enterprises; nobody is guessed."""
+
+    def __init__(self, candidates: list[str]) -> None:
+        self.candidates = candidates
+        super().__init__(", ".join(candidates))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The enterprise that is asked for."""
+
+    uscc: str
+    by: str
+    """``uscc``, or the kind of the old identifier that led to it."""
+
+
+async def find(pool: Pool, identifier: str) -> Found:
+    """The enterprise of a code or an old identifier. Raises UnknownEnterprise, AmbiguousIdentifier."""
+    code = normalise_identifier(identifier)
+    if is_uscc(code):
+        return Found(code, "uscc")
+    rows = await credit.identified(pool, code) if code else []
+    if not rows:
+        raise UnknownEnterprise(identifier)
+    if len(rows) > 1:
+        raise AmbiguousIdentifier([row["entity"] for row in rows])
+    return Found(rows[0]["entity"], rows[0]["kinds"][0])
+
+
+async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[str], at: datetime) -> dict[str, Any]:
+    """The enterprise's file for a department; ``granted``: datasets it may read beside those of the catalogue.
+
+    Raises UnknownEnterprise.
+    """
+    today = china_day(at)
+    rules = default_sources().on(today)
+    readable = {*default_credit_catalogue().on(today).by_dataset, *granted}
+    ids = _ids(datasets, [name for name in rules.datasets if name in readable])
+    rows = await credit.records_of(pool, found.uscc, ids)
+    shown = [_for_department(held) for held in map(_held, rows) if may_see(held, today, "department")]
+    if not shown:
+        raise UnknownEnterprise(found.uscc)
+    merged = enterprise_file(found.uscc, shown, today, rules)
+    titles = {rule.name: rule.title for rule in rules.fields} | {rule.name: rule.title for rule in rules.lists}
+    identifiers: dict[str, list[str]] = {}
+    for row in await credit.identifiers_of(pool, found.uscc, ids):
+        identifiers.setdefault(row["kind"], []).append(row["value"])
+    open_now = await credit.discrepancies(
+        pool, after=0, limit=_MOST_DISCREPANCIES, department=None, entity=found.uscc, is_open=True
+    )
+    return {
+        "uscc": found.uscc,
+        "found_by": found.by,
+        "as_of": at,
+        "edition": merged.edition,
+        "fields": {
+            name: {
+                "title": _title(titles[name]),
+                "value": each.value,
+                "authoritative": each.authoritative,
+                "source": _source(each.provenance),
+            }
+            for name, each in merged.fields.items()
+        },
+        "lists": {
+            name: {
+                "title": _title(titles[name]),
+                "entries": [{"body": entry.body, "source": _source(entry.provenance)} for entry in entries],
+            }
+            for name, entries in merged.lists.items()
+        },
+        "identifiers": identifiers,
+        "discrepancies": [{name: row[name] for name in _OF_DISCREPANCY} for row in open_now],
+        "oldest_age_days": merged.age_days,
+        "not_granted": [name for name in rules.datasets if name in datasets and name not in readable],
+    }
+
+
+async def record(
+    pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, day: date, at: datetime
+) -> dict[str, Any]:
+    """What the reader sees of the enterprise's credit record. Raises UnknownEnterprise."""
+    today = china_day(at)
+    rules = default_sources().on(today)
+    wanted = {*default_credit_catalogue().on(today).by_dataset, rules.entity_dataset}
+    rows = await credit.records_of(pool, found.uscc, _ids(datasets, wanted))
+    stale = {(row["dataset"], row["key"]): row for row in rows if row["stale_since"] is not None}
+    held = [_held(row) for row in rows]
+    registered = [each for each in held if each.record.dataset == rules.entity_dataset and not each.record.matched]
+    seen = credit_record(held, day, today, reader, registration=rules.entity_dataset)
+    if not registered and not seen.records:
+        raise UnknownEnterprise(found.uscc)
+    registration = body_for(registered[0], reader) if registered else {}
+    answer = {
+        "uscc": found.uscc,
+        "found_by": found.by,
+        "name": registration.get("name"),
+        "status": registration.get("status"),
+        "as_of": at,
+        "day": day,
+        "reader": reader,
+        "catalogue": seen.catalogue,
+        "sources": _sources(datasets, sorted({name for name in wanted if name in datasets}), at),
+        "records": [_shown(each, today, stale) for each in seen.records],
+    }
+    if reader == "department":
+        answer["left_out"] = list(seen.left_out)
+        answer["evaluations"] = [dict(row) for row in await credit.evaluations_of(pool, found.uscc)]
+    return answer
+
+
+async def measures(pool: Pool, datasets: Datasets, found: Found, scene: str | None, at: datetime) -> dict[str, Any]:
+    """What applies to the enterprise today, and why. Raises KeyError for an unknown scene."""
+    today = china_day(at)
+    edition = default_measures().on(today)
+    entity_dataset = default_sources().on(today).entity_dataset
+    rows = await credit.records_of(pool, found.uscc, _ids(datasets, {*edition.datasets, entity_dataset}))
+    lists = [ListRecord(each.record.dataset, each.record.key, each.record.body, each.mark) for each in map(_held, rows)]
+    said = measures_for(lists, today, scene, edition=edition)
+
+    def holding(each: Holding) -> dict[str, Any]:
+        return {
+            "list": each.list,
+            "title": _title(edition.lists[each.list].title),
+            "dataset": each.record.dataset,
+            "key": without_identifiers(each.record.key),
+            "since": each.since,
+            "until": each.until,
+            "disputed": each.disputed,
+        }
+
+    def measure(each: Measure) -> dict[str, Any]:
+        return {
+            "code": each.code,
+            "scene": each.scene,
+            "kind": each.kind,
+            "title": _title(each.title),
+            "legal_basis": each.legal_basis,
+        }
+
+    return {
+        "uscc": found.uscc,
+        "found_by": found.by,
+        "registered": any(row["dataset"] == entity_dataset for row in rows),
+        "as_of": at,
+        "day": today,
+        "scene": scene,
+        "edition": said.edition,
+        "applies": [
+            measure(each.measure) | {"because": [holding(one) for one in each.because]} for each in said.applying
+        ],
+        "withheld": [
+            measure(each.measure)
+            | {
+                "because": [holding(one) for one in each.because],
+                "prevented_by": [holding(one) for one in each.prevented_by],
+            }
+            for each in said.withheld
+        ],
+        "lists": [holding(each) for each in said.holdings],
+        "sources": _sources(datasets, [name for name in edition.datasets if name in datasets], at),
+        "missing": [name for name in edition.datasets if name not in datasets],
+    }
+
+
+_MOST_DISCREPANCIES = 100
+_OF_DISCREPANCY = ("id", "field", "department", "authoritative_department", "opened_at")
+
+
+def _ids(datasets: Datasets, names: Iterable[str]) -> list[int]:
+    return [datasets[name].id for name in sorted(set(names)) if name in datasets]
+
+
+def _held(row: Row) -> HeldRecord:
+    made = FileRecord(
+        dataset=row["dataset"],
+        key=row["key"],
+        body=orjson.loads(row["body"]),
+        version=row["version"],
+        published_on=china_day(row["valid_from"]),
+        confirmed_on=china_day(row["confirmed_at"]),
+        batch_id=row["batch_id"],
+        connector=row["connector"],
+        department=row["department"],
+        matched=row["matched"],
+    )
+    return HeldRecord(made, row["schema"], Mark(disputed_since=row["disputed_since"]))
+
+
+def _for_department(held: HeldRecord) -> FileRecord:
+    """The record with only what departments may see of it; of a dataset whose schema is not known here: nothing."""
+    try:
+        body = body_for(held, "department")
+    except SchemaError:
+        body = {}
+    one = held.record
+    return FileRecord(
+        one.dataset, one.key, body, one.version, one.published_on, one.confirmed_on, one.batch_id, one.connector,
+        one.department, one.matched,
+    )  # fmt: skip
+
+
+def _shown(each: ShownRecord, today: date, stale: Mapping[tuple[str, str], Row]) -> dict[str, Any]:
+    one, seen = each.held.record, each.visibility
+    shown = {
+        "dataset": one.dataset,
+        "key": without_identifiers(one.key),
+        "class": {
+            "number": each.catalogue_class.number,
+            "code": each.catalogue_class.code,
+            "title": _title(each.catalogue_class.title),
+        },
+        "decided_on": each.decided_on,
+        "body": each.body,
+        "since": seen.since,
+        "until": seen.until,
+        "grade": seen.grade,
+        "reason": {"code": seen.reason.code, "zh": seen.reason.zh, "en": seen.reason.en},
+        "rule": seen.rule,
+        "marks": list(seen.marks),
+        "source": _source(provenance(one, today)),
+    }
+    row = stale.get((one.dataset, one.key))
+    return shown if row is None else shown | {"stale_since": row["stale_since"]}
+
+
+def _source(said: Provenance) -> dict[str, Any]:
+    return {
+        "dataset": said.dataset,
+        "department": said.department,
+        "connector": said.connector,
+        "batch": said.batch_id,
+        "version": said.version,
+        "published_on": said.published_on,
+        "confirmed_on": said.confirmed_on,
+        "age_days": said.age_days,
+        "matched": said.matched,
+    }
+
+
+def _sources(datasets: Datasets, names: Iterable[str], at: datetime) -> dict[str, Any]:
+    return {name: sources(datasets[name], at) for name in names}
+
+
+def _title(title: Any) -> dict[str, str]:
+    return {"zh": title.zh, "en": title.en}
