@@ -30,6 +30,7 @@ GROUPS = {
     "quarantine": ("shuqiao.cli.quarantine:app", "退回数据 Refused records: who has to correct what."),
     "batches": ("shuqiao.cli.batches:app", "批次 What runs brought; decide those that are held."),
     "licence": ("shuqiao.cli.licences:app", "电子证照 E-licences: verify, look, issue, export, copies."),
+    "credit": ("shuqiao.cli.credit:app", "公共信用信息 Enterprises' files, credit records, measures, discrepancies."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
     "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
     "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),

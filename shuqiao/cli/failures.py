@@ -35,6 +35,7 @@ _OF_REGISTRY = {
     ExitCode.MISCONFIGURED: (
         ("registry.signing.master_key", "MasterKeyError"),
         ("registry.signing.sm2", "Sm2Missing"),
+        ("registry.domain.credit.rule_files", "RuleFileError"),
     ),
 }
 """Module and name of errors whose text says what to do, by the code that they end with."""

@@ -100,7 +100,7 @@ def show_records(title: str, rows: Sequence[dict[str, Any]], fields: str | None 
         title,
         ["主键 key", *names, *(["最新数据被退回 newer data refused since"] if stale else [])],
         (
-            (row["key"], *(row["body"].get(name) for name in names))
+            (row["key"], *((row["body"] or {}).get(name) for name in names))
             + ((row["stale"]["since"] if "stale" in row else None,) if stale else ())
             for row in rows
         ),
@@ -109,7 +109,7 @@ def show_records(title: str, rows: Sequence[dict[str, Any]], fields: str | None 
 
 
 def _first_fields(rows: Sequence[dict[str, Any]]) -> list[str]:
-    names = dict.fromkeys(name for row in rows for name in row["body"] if row["body"][name] != row["key"])
+    names = dict.fromkeys(name for row in rows for name, value in (row["body"] or {}).items() if value != row["key"])
     return list(names)[:WIDEST]
 
 
@@ -147,5 +147,7 @@ def shown(row: Any, reference: str, *, unmasked: bool) -> dict[str, Any]:
     from registry.api.representations import record  # noqa: PLC0415
     from shuqiao.cli.personal import masked_record  # noqa: PLC0415
 
+    if row["body"] is None:  # it was repaired or withdrawn: what stands beside it is all that may be shown
+        return record(row)
     body = orjson.loads(row["body"])
     return record(row) | {"body": body if unmasked else masked_record(body, reference)}
