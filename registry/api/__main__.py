@@ -8,6 +8,7 @@ import sys
 from registry.api.server import serve
 from registry.api.settings import ApiSettingsError, from_environment
 from registry.api.tokens import TokenKeyError
+from registry.domain.credit.rule_files import RuleFileError
 from registry.domain.licences.loading import LicenceTypeError
 
 
@@ -18,7 +19,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         serve(from_environment(port=arguments.port))
-    except (ApiSettingsError, LicenceTypeError, TokenKeyError) as error:
+    except (ApiSettingsError, LicenceTypeError, RuleFileError, TokenKeyError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from registry.api import problems
+from registry.api.credit_answers import load_rules
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
@@ -57,7 +58,11 @@ The records that departments share, validated, with their history, through one i
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
-    """The API. Opens nothing but the token key; the database may be down. Raises TokenKeyError, LicenceTypeError."""
+    """The API. Opens nothing but the token key; the database may be down.
+
+    Raises TokenKeyError, LicenceTypeError, RuleFileError.
+    """
+    load_rules()
     state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
 
     @asynccontextmanager

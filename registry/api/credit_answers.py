@@ -24,7 +24,9 @@ from registry.domain.credit.measures import (
     default_measures,
     measures_for,
 )
-from registry.domain.credit.readers import without_identifiers
+from registry.domain.credit.publicity import default_regimes
+from registry.domain.credit.readers import default_reader_rules, without_identifiers
+from registry.domain.credit.record_facts import default_record_rules
 from registry.domain.credit.report import HeldRecord, ShownRecord, body_for, credit_record, may_see
 from registry.domain.credit.sources import default_sources
 from registry.storage.reads import credit
@@ -56,6 +58,18 @@ class Found:
     uscc: str
     by: str
     """``uscc``, or the kind of the old identifier that led to it."""
+
+
+def load_rules() -> None:
+    """Read every rule file that these answers need, so that a wrong one is told before anybody asks.
+
+    Raises RuleFileError.
+    """
+    for load in (
+        default_credit_catalogue, default_measures, default_reader_rules, default_record_rules, default_regimes,
+        default_sources,
+    ):  # fmt: skip
+        load()
 
 
 async def find(pool: Pool, identifier: str) -> Found:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,6 +304,23 @@ def test_operators_read_what_departments_have_to_mend(town: Town, api: Api) -> N
     town.follow()
     (closed,) = operator.get("/credit/discrepancies", state="closed")["discrepancies"]
     assert (closed["entity"], closed["closed_because"]) == (uscc(3), "corrected")
+
+
+def test_an_api_with_a_wrong_rule_file_does_not_start_and_says_where_it_is_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "measures"
+    folder.mkdir()
+    (folder / "1.yaml").write_text('edition: "1"\n', "utf-8")
+    environ = {"SHUQIAO_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SHUQIAO_RUN_DIR": str(tmp_path)}
+    environ |= {"SHUQIAO_CREDIT_RULES": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "registry.api", "--port", "0"],
+        env=environ, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "measures/1.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_answers_are_what_the_description_says(town: Town, api: Api, settings: ApiSettings) -> None:
