@@ -27,7 +27,16 @@ from registry.domain.credit.measures import (
 from registry.domain.credit.publicity import default_regimes
 from registry.domain.credit.readers import default_reader_rules, without_identifiers
 from registry.domain.credit.record_facts import default_record_rules
-from registry.domain.credit.report import HeldRecord, ShownRecord, body_for, credit_record, may_see
+from registry.domain.credit.report import (
+    CreditRecord,
+    HeldRecord,
+    ShownRecord,
+    body_for,
+    credit_record,
+    digest,
+    may_see,
+    summary,
+)
 from registry.domain.credit.sources import default_sources
 from registry.storage.reads import credit
 from registry.storage.reads.datasets import DatasetState
@@ -138,6 +147,34 @@ async def record(
     pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, day: date, at: datetime
 ) -> dict[str, Any]:
     """What the reader sees of the enterprise's credit record. Raises UnknownEnterprise."""
+    _, said = await _record(pool, datasets, found, reader, day, at)
+    return said
+
+
+async def report(pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, at: datetime) -> dict[str, Any]:
+    """The credit report of today: the record, what it comes to, how old the data is, what to check it by.
+
+    For departments with the measures that apply. Raises UnknownEnterprise.
+    """
+    seen, said = await _record(pool, datasets, found, reader, china_day(at), at)
+    read = [source["read_at"] for each in said["sources"].values() for source in each]
+    head = {
+        "title": {"zh": "公共信用信息报告", "en": "Report of public credit information"},
+        "summary": [
+            {"number": one.number, "code": one.code, "title": _title(one.title), "records": shown, "disputed": disputed}
+            for one, shown, disputed in summary(seen)
+        ],
+        "oldest_read_at": None if None in read else min(read, default=None),
+        "check": {"records": len(seen.records), "digest": f"sha256:{digest(seen)}"},
+    }
+    if reader == "department":
+        head["measures"] = (await measures(pool, datasets, found, None, at))["applies"]
+    return said | head
+
+
+async def _record(
+    pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, day: date, at: datetime
+) -> tuple[CreditRecord, dict[str, Any]]:
     today = china_day(at)
     rules = default_sources().on(today)
     wanted = {*default_credit_catalogue().on(today).by_dataset, rules.entity_dataset}
@@ -164,7 +201,7 @@ async def record(
     if reader == "department":
         answer["left_out"] = list(seen.left_out)
         answer["evaluations"] = [dict(row) for row in await credit.evaluations_of(pool, found.uscc)]
-    return answer
+    return seen, answer
 
 
 async def measures(pool: Pool, datasets: Datasets, found: Found, scene: str | None, at: datetime) -> dict[str, Any]:

@@ -240,33 +240,36 @@ class KeptEvaluation(Answer):
     computed_at: datetime
 
 
+_RECORD_EXAMPLE: dict[str, Any] = {
+    "uscc": _USCC,
+    "found_by": "uscc",
+    "name": "上海示例科技有限公司",
+    "status": "active",
+    "as_of": _AT,
+    "day": "2026-11-23",
+    "reader": "department",
+    "catalogue": "2024",
+    "sources": {"administrative_penalty": [_SOURCE]},
+    "records": [_SHOWN],
+    "left_out": ["tax_arrears"],
+    "evaluations": [
+        {
+            "scorecard": "enterprise_credit",
+            "version": 1,
+            "day": "2026-11-23",
+            "score": 870,
+            "grade": "B",
+            "changes_on": "2027-11-17",
+            "computed_at": _AT,
+        }
+    ],
+}
+
+
 class CreditRecord(Answer):
     """What one reader sees of one enterprise."""
 
-    model_config = _with_example(
-        uscc=_USCC,
-        found_by="uscc",
-        name="上海示例科技有限公司",
-        status="active",
-        as_of=_AT,
-        day="2026-11-23",
-        reader="department",
-        catalogue="2024",
-        sources={"administrative_penalty": [_SOURCE]},
-        records=[_SHOWN],
-        left_out=["tax_arrears"],
-        evaluations=[
-            {
-                "scorecard": "enterprise_credit",
-                "version": 1,
-                "day": "2026-11-23",
-                "score": 870,
-                "grade": "B",
-                "changes_on": "2027-11-17",
-                "computed_at": _AT,
-            }
-        ],
-    )
+    model_config = _with_example(**_RECORD_EXAMPLE)
 
     uscc: str
     found_by: str
@@ -311,6 +314,39 @@ class WithheldMeasure(ApplyingMeasure):
     """An incentive that would apply but for other lists."""
 
     prevented_by: list[Holding]
+
+
+class ClassSummary(CatalogueClass):
+    """How many records of a class are in the report."""
+
+    records: int
+    disputed: int
+
+
+class ReportCheck(Answer):
+    """By which a report is checked: asking again on the same day gives the same unless something changed."""
+
+    records: int
+    digest: str = Field(description="`sha256:` and the digest of a line for each record, see docs/credit.md")
+
+
+class CreditReport(CreditRecord):
+    """The credit report of today."""
+
+    model_config = _with_example(
+        **_RECORD_EXAMPLE,
+        title={"zh": "公共信用信息报告", "en": "Report of public credit information"},
+        summary=[_SHOWN["class"] | {"records": 1, "disputed": 1}],
+        oldest_read_at="2026-11-23T05:30:00Z",
+        check={"records": 1, "digest": f"sha256:{'0f' * 32}"},
+        measures=[_MEASURE | {"because": [_HOLDING]}],
+    )
+
+    title: Title
+    summary: list[ClassSummary]
+    oldest_read_at: datetime | None = Field(description="Of the sources; null: one has never been read to the end")
+    check: ReportCheck
+    measures: list[ApplyingMeasure] | None = Field(default=None, description="For departments: what applies today")
 
 
 class Measures(Answer):

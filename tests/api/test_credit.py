@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -283,6 +284,45 @@ def test_a_scene_that_there_is_not_is_refused_with_those_there_are(office: Reade
     assert "bidding" in answer.json()["detail"]
 
 
+def test_a_report_sums_up_says_how_old_it_is_and_can_be_checked(town: Town, office: Reader, anybody: Reader) -> None:
+    town.say("legal_entity", {"1": enterprise(1)})
+    town.say("administrative_penalty", {"P1": confiscation(), "P2": confiscation(use_scope="government")})
+    town.say("abnormal_operation", {"A1": listed()})
+    mark(town, "administrative_penalty", "P1", "disputed_since")
+    path = f"/enterprises/{uscc(1)}/report"
+
+    public, department = anybody.get(path), office.get(path)
+
+    assert [(each["code"], each["records"], each["disputed"]) for each in public["summary"]] == [
+        ("administration", 1, 1),
+        ("abnormal_operation", 1, 0),
+    ]
+    assert department["summary"][0]["records"] == 2
+    assert public["oldest_read_at"] == min(source["read_at"] for each in public["sources"].values() for source in each)
+    assert "measures" not in public
+    assert [each["code"] for each in department["measures"]] == [
+        "bidding_attention",
+        "lending_caution",
+        "inspection_more",
+    ]
+    assert public["check"] == {"records": 2, "digest": f"sha256:{checked(public)}"}
+    assert department["check"] == {"records": 3, "digest": f"sha256:{checked(department)}"}
+    assert office.get(path, reader="public")["check"] == public["check"]
+    town.say("administrative_penalty", {"P1": confiscation(facts="更正后的事实")})
+    assert anybody.get(path)["check"] != public["check"]
+    assert anybody.ask(f"/api/v1{path}", reader="department").status_code == 403
+    assert anybody.ask(f"/api/v1/enterprises/{uscc(9)}/report").status_code == 404
+
+
+def checked(report: dict[str, Any]) -> str:
+    """The digest as docs/credit.md says."""
+    lines = sorted(
+        "\t".join([each["dataset"], each["key"], str(each["source"]["version"]), ",".join(each["marks"])]) + "\n"
+        for each in report["records"]
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def test_operators_read_what_departments_have_to_mend(town: Town, api: Api) -> None:
     town.say("legal_entity", {f"{number}": enterprise(number) for number in range(1, 6)})
     town.say("tax_registration", {f"{number}": taxpayer(number, name="别的名字") for number in range(1, 6)})
@@ -341,6 +381,7 @@ def test_answers_are_what_the_description_says(town: Town, api: Api, settings: A
     addresses = {
         "/api/v1/enterprises/{enterprise}": f"/api/v1/enterprises/{uscc(1)}",
         "/api/v1/enterprises/{enterprise}/credit": f"/api/v1/enterprises/{uscc(1)}/credit",
+        "/api/v1/enterprises/{enterprise}/report": f"/api/v1/enterprises/{uscc(1)}/report",
         "/api/v1/enterprises/{enterprise}/measures": f"/api/v1/enterprises/{uscc(1)}/measures",
         "/api/v1/credit/discrepancies": "/api/v1/credit/discrepancies",
         "/api/v1/credit/findings": "/api/v1/credit/findings",

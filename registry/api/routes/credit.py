@@ -98,6 +98,26 @@ async def record(
     return answer(said)
 
 
+@router.get("/enterprises/{enterprise}/report", response_model=models.CreditReport)
+async def report(
+    request: Request,
+    caller: CreditCaller,
+    enterprise: Enterprise,
+    reader: Annotated[
+        Literal["public", "department"] | None,
+        Query(description="The edition for this reader; without: as far as the token's scopes allow 报告版本"),
+    ] = None,
+) -> Response:
+    """The credit report of today, with the data's age and the numbers to check it by. 公共信用信息报告."""
+    app = state_of(request)
+    wanted = _reader(caller, reader)
+    try:
+        found = await _found(request, enterprise)
+        return answer(await credit_answers.report(app.pool, await app.datasets(), found, wanted, now()))
+    except UnknownEnterprise as error:
+        raise _nothing() from error
+
+
 @router.get("/enterprises/{enterprise}/measures", response_model=models.Measures)
 async def measures(
     request: Request,

@@ -7,6 +7,7 @@ has run out since.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from registry.domain.credit.catalogue import CatalogueClass, CreditCatalogue, de
 from registry.domain.credit.enterprise_file import FileRecord
 from registry.domain.credit.marks import NO_MARK, Mark, with_mark
 from registry.domain.credit.publicity import HolderKind, NoRegime
-from registry.domain.credit.readers import Reader, shown_record
+from registry.domain.credit.readers import Reader, shown_record, without_identifiers
 from registry.domain.credit.record_facts import NoFacts, default_record_rules, facts_of, holder_kind
 from registry.domain.credit.visibility import Facts, Visibility, visibility
 from schemas.errors import SchemaError
@@ -95,6 +96,29 @@ def credit_record(
     shown.sort(key=lambda each: (each.held.record.dataset, each.held.record.key))
     shown.sort(key=lambda each: each.decided_on, reverse=True)
     return CreditRecord(day, reader, edition.name, tuple(shown), tuple(sorted(left_out)))
+
+
+def summary(record: CreditRecord) -> list[tuple[CatalogueClass, int, int]]:
+    """Per class of the catalogue with records: how many there are, and how many of them are disputed."""
+    found: dict[int, tuple[CatalogueClass, int, int]] = {}
+    for each in record.records:
+        one = each.catalogue_class
+        _, shown, disputed = found.get(one.number, (one, 0, 0))
+        found[one.number] = (one, shown + 1, disputed + bool(each.visibility.marks))
+    return [found[number] for number in sorted(found)]
+
+
+def digest(record: CreditRecord) -> str:
+    """By which two reports are compared: SHA-256 of a line for each record, sorted; docs/credit.md says how.
+
+    The same records in the same versions with the same marks give the same digest, whenever and to whomever.
+    """
+    lines = sorted(
+        f"{each.held.record.dataset}\t{without_identifiers(each.held.record.key)}\t{each.held.record.version}"
+        f"\t{','.join(each.visibility.marks)}\n"
+        for each in record.records
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def may_see(held: HeldRecord, today: date, reader: Reader) -> bool:
