@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from shuqiao.cli.options import AsJson, AsJsonLines, examples
 from shuqiao.cli.records import Unmasked
 
 if TYPE_CHECKING:
-    from registry.api.credit_answers import Found
+    from registry.api.credit_answers import CreditReader, Found
 
 app = typer.Typer(
     help="公共信用信息 Public credit data: an enterprise's file, its credit record, measures, discrepancies.",
@@ -98,11 +98,8 @@ def record(
     from registry.api.representations import now  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
-    from shuqiao.cli.failures import usage  # noqa: PLC0415
 
-    if reader not in READERS:
-        raise usage(f"没有这种查询主体 no such reader: {reader}", f"expected {' or '.join(READERS)}", place="--reader")
-    at, wanted, who = now(), _day(day), cast("Literal['public', 'department']", reader)
+    at, wanted, who = now(), _day(day), _reader(reader)
     found = _answered(
         enterprise,
         lambda pool, known, one: credit_answers.record(pool, known, one, who, wanted or china_day(at), at),
@@ -131,6 +128,45 @@ def record(
     )
     for each in found.get("evaluations", ()):
         output.note(f"{each['scorecard']}@{each['version']}: {each['grade']} ({each['score']}), {each['day']}")
+
+
+@app.command(
+    epilog=examples("shuqiao credit report 91310000MA1FL00A0Q", "shuqiao credit report 91310000MA1FL00A0Q --json")
+)
+def report(
+    enterprise: Enterprise,
+    reader: Annotated[str, typer.Option(help="报告版本 The edition: public or department.")] = "public",
+    unmasked: Unmasked = False,  # noqa: FBT002
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """信用报告 Today's credit report: what the record comes to, how old the data is, what to check it by."""
+    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.representations import now  # noqa: PLC0415
+    from shuqiao.cli import output  # noqa: PLC0415
+
+    at, who = now(), _reader(reader)
+    found = _answered(enterprise, lambda pool, known, one: credit_answers.report(pool, known, one, who, at))
+    if reader == "department" and not unmasked:
+        for each in found["records"]:
+            each["body"] = _masked(each["body"], each["dataset"])
+    if as_json:
+        output.json_document(found)
+        return
+    output.pairs(
+        f"{found['title']['zh']} {found['title']['en']}",
+        {
+            "名称 name": found["name"],
+            "统一社会信用代码 code": found["uscc"],
+            "状态 status": found["status"],
+            **{
+                f"{each['title']['zh']} {each['title']['en']}": f"{each['records']} (异议 disputed: {each['disputed']})"
+                for each in found["summary"]
+            },
+            "适用措施 measures": ", ".join(each["title"]["zh"] for each in found.get("measures", ())),
+            "数据时间 oldest data": found["oldest_read_at"],
+            "核对 check": f"{found['check']['records']} {found['check']['digest']}",
+        },
+    )
 
 
 @app.command(
@@ -310,6 +346,14 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise usage(f"无法识别的日期 {text!r} is no day", "expected 2026-11-01", place="--day") from None
+
+
+def _reader(text: str) -> CreditReader:
+    from shuqiao.cli.failures import usage  # noqa: PLC0415
+
+    if text not in READERS:
+        raise usage(f"没有这种查询主体 no such reader: {text}", f"expected {' or '.join(READERS)}", place="--reader")
+    return cast("CreditReader", text)
 
 
 def _personal_fields() -> set[str]:

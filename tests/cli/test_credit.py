@@ -76,6 +76,15 @@ def test_measures_say_what_applies_and_why(desk: Desk) -> None:
     assert "no measure applies" in desk.shuqiao("credit", "measures", uscc(2)).out
 
 
+@pytest.mark.usefixtures("town")
+def test_a_report_sums_up_the_record(desk: Desk) -> None:
+    found = desk.shuqiao("credit", "report", uscc(1), "--json").document
+    assert (found["check"]["records"], [each["records"] for each in found["summary"]]) == (2, [1, 1])
+    assert desk.shuqiao("credit", "report", uscc(1), "--reader", "department", "--json").document["measures"]
+    assert found["check"]["digest"] in desk.shuqiao("credit", "report", uscc(1)).out.replace("\n", "")
+    assert desk.shuqiao("credit", "report", uscc(1), "--reader", "bank").code == 2
+
+
 def test_discrepancies_and_findings_are_listed_by_department(desk: Desk, town: Town) -> None:
     slip = {**CONFISCATED, "content": "罚款2000元", "fine": {"amount": "2000", "unit": "万元", "currency": "CNY"}}
     town.say("administrative_penalty", {"P3": penalty(2, **slip)})
