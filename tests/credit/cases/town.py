@@ -14,6 +14,7 @@ from registry.credit import case_reads, cases, consents
 from registry.credit.case_reads import Case
 from registry.credit.cases import Filing, Handling
 from registry.domain.credit.cases import Actor, Kind
+from registry.domain.credit.consent import Consent
 from registry.domain.credit.repair import Evidence
 from registry.storage.database import connect
 from registry.storage.reads import changes
@@ -84,8 +85,8 @@ class Town:
         self.now += timedelta(**by)
 
     def file(self, made: Filing | None = None, **options: Any) -> Case:
-        options = {"filed_by": "portal", "now": self.now, "handling": self.handling} | options
-        return cases.file(self.connection, made or filing(), **options)
+        given: dict[str, Any] = {"filed_by": "portal", "now": self.now, "handling": self.handling} | options
+        return cases.file(self.connection, made or filing(), **given)
 
     def act(self, what: str, case: Case, actor: Actor, *arguments: Any, **options: Any) -> Case:
         """``act("accept", case, HUB)``."""
@@ -138,7 +139,7 @@ class Town:
         )
         return name
 
-    def consent(self, **fields: Any) -> consents.Consent:
+    def consent(self, **fields: Any) -> Consent:
         given: dict[str, Any] = {
             "entity": uscc(1),
             "grantee": "bank",
