@@ -8,6 +8,7 @@ from dataclasses import asdict
 from airflow.sdk.exceptions import AirflowFailException
 
 from registry.intake import upkeep
+from registry.licences import integrity
 from registry.storage.database import connect
 from shuqiao.registry_address import database_url
 
@@ -25,9 +26,10 @@ def tidy() -> dict[str, int]:
 def check_integrity() -> None:
     """Fail with every contradiction found."""
     with connect(database_url()) as connection:
-        faults = upkeep.faults(connection)
-    if faults:
-        raise AirflowFailException("\n".join(f"{fault.dataset}: {fault.zh} / {fault.en}" for fault in faults))
+        said = [f"{fault.dataset}: {fault.zh} / {fault.en}" for fault in upkeep.faults(connection)]
+        said += [f"{fault.zh} / {fault.en}" for fault in integrity.faults(connection)]
+    if said:
+        raise AirflowFailException("\n".join(said))
     log.info("登记库一致 / the registry is sound")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
@@ -61,3 +62,33 @@ def _is_behind(connection: psycopg.Connection, name: str, dataset: str) -> bool:
             (dataset, followed[0], followed[1]),
         )
     return found.rowcount > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that does not make a licence, or does not agree with its licence any more."""
+
+    type: str
+    dataset: str
+    key: str
+    department: str
+    reasons: tuple[dict[str, str], ...]
+    """``code``, ``field``, ``zh``, ``en``; never a personal value."""
+    first_seen: datetime
+    last_seen: datetime
+
+
+def refusals(connection: psycopg.Connection, *, type_name: str | None = None, limit: int = 100) -> list[Refusal]:
+    """What keeps records from becoming licences, the latest first."""
+    rows = connection.execute(
+        """
+        SELECT f.type, d.name, f.key, d.department, f.reasons, f.first_seen, f.last_seen
+        FROM registry.licence_refusal f JOIN registry.dataset d ON d.id = f.dataset_id
+        WHERE %(type)s::text IS NULL OR f.type = %(type)s ORDER BY f.last_seen DESC, f.type, f.key LIMIT %(limit)s
+        """,
+        {"type": type_name, "limit": limit},
+    ).fetchall()
+    return [
+        Refusal(name, dataset, key, department, tuple(reasons), first_seen, last_seen)
+        for name, dataset, key, department, reasons, first_seen, last_seen in rows
+    ]

@@ -178,6 +178,43 @@ def list_(
     )
 
 
+@app.command(epilog=examples("shuqiao licence refusals", "shuqiao licence refusals --type business_licence --json"))
+def refusals(
+    kind: Annotated[str | None, typer.Option("--type", "-t", help="证照类型 Only this type.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="最多条数 How many at most.")] = 50,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """未签发的数据 Records that make no licence, or no longer agree with theirs, and why."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from registry.licences import progress  # noqa: PLC0415
+    from registry.storage.database import connect  # noqa: PLC0415
+    from shuqiao.cli import output  # noqa: PLC0415
+    from shuqiao.registry_address import database_url  # noqa: PLC0415
+
+    with connect(database_url()) as connection:
+        found = progress.refusals(connection, type_name=kind, limit=limit)
+    if as_json:
+        output.json_document([asdict(each) for each in found])
+        return
+    output.table(
+        "未签发的数据 Records without a licence",
+        ["类型 type", "部门 department", "数据集 dataset", "主键 key", "原因 why", "自 since"],
+        (
+            (
+                each.type,
+                each.department,
+                each.dataset,
+                each.key,
+                "\n".join(f"{reason['zh']} {reason['en']}" for reason in each.reasons),
+                each.first_seen,
+            )
+            for each in found
+        ),
+        empty="没有 none: every record in force has its licence",
+    )
+
+
 @app.command(epilog=examples("shuqiao licence show 1.2.156.3005.2.…", "shuqiao licence show 1.2.156.3005.2.… --json"))
 def show(
     identifier: Identifier,

@@ -114,7 +114,7 @@ def hub(postgres: EmbeddedPostgres, registry_template: str, tmp_path_factory: py
             yield Hub(town)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     found = shutil.which("chromium")
