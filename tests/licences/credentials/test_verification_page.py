@@ -11,13 +11,14 @@ import orjson
 import pytest
 from cryptography.exceptions import InvalidSignature
 
+from registry import credentials
 from registry.credentials.verify import Outcome
 from registry.credentials.verify.credential import SEVERITY
 from registry.credentials.verify.findings import PASSED
 from tests.licences.credentials.city import City
 
 PAGE = (Path(__file__).parents[3] / "docs" / "verification.md").read_text("utf-8")
-SOURCES = Path(__file__).parents[3] / "registry" / "credentials"
+SOURCES = Path(str(credentials.__file__)).parent
 
 
 @pytest.fixture(scope="module")
