@@ -32,6 +32,12 @@ LEFT JOIN LATERAL (
 """
 """Open refusals of what is now at the source in the place of a version: found by the source's row, or by the key."""
 
+_SHARED = """NOT EXISTS (
+    SELECT FROM registry.credit_mark k WHERE k.dataset_id = r.dataset_id AND k.key = r.key
+    AND (k.repaired_at IS NOT NULL OR k.withdrawn_at IS NOT NULL)
+)"""
+"""The record may be handed on."""
+
 _CURRENT = """
 SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.batch_id, r.connector_id,
        r.row_id, r.entity
@@ -75,6 +81,8 @@ async def page(
     for wanted in filters:
         operator = "@>" if wanted.within_array else "="
         where.append(f"r.body -> {arguments.add(wanted.field)}::text {operator} {arguments.add(wanted.value)}::jsonb")
+    if filters:
+        where.append(_SHARED)  # what is not handed on is not found by what stands in it either
     moment = None if as_of is None else arguments.add(as_of)
     versions = _versions(where, moment, f"ORDER BY r.key LIMIT {arguments.add(limit)}", "key")
     return await pool.rows(_with_source(versions, "v.key", moment), *arguments)
