@@ -6,7 +6,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from registry.licences.progress import TypeCount
 from registry.storage.database import connect
 from registry.storage.migrate import migrate, revisions
 from shuqiao import settings as hub
-from shuqiao.dag_names import CREDIT_DAG, DAG_PREFIX, LICENCES_DAG, TAG
+from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, TAG
 from shuqiao.demo import departments, life
 from shuqiao.demo.rosters import City
 from shuqiao.manifests import folders
@@ -105,7 +105,7 @@ class _Stack:
             self.show.line(line)
         self.show.line(f"用时 / ready after {time.monotonic() - began:.0f} s")
         if once:
-            self._let_end((LICENCES_DAG, CREDIT_DAG))
+            self._let_end()
             for problem in answered.problems:
                 self.show.line(problem, "red")
             if shown is None:
@@ -252,11 +252,11 @@ class _Stack:
             folder = self.settings.run_dir / "licences"
             return counts, licences.example(url, base, self.settings.api_port, token, folder)
 
-    def _let_end(self, dag_ids: Sequence[str]) -> None:
-        """Wait until what the published datasets have set off has ended: who stops now stops nothing half-way."""
+    def _let_end(self) -> None:
+        """Wait until no run goes on, whatever set it off: who stops now stops nothing half-way."""
         api = AirflowApi.login(self.settings.airflow_port, self.secrets.airflow_admin)
         deadline = time.monotonic() + _ENDING_SECONDS
-        while any(map(api.goes_on, dag_ids)) and time.monotonic() < deadline:
+        while api.goes_on() and time.monotonic() < deadline:
             self.supervisor.sleep(0.5)
 
     def _master_key_file(self) -> Path:

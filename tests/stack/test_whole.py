@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import psycopg
@@ -101,7 +102,7 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
         _runs_have_notes(databases["airflow"], cycles=1)
         _sources_have_pools(databases["airflow"])
         _licences_agree_with_their_records(databases["registry"])
-        seen = _last_batch(databases["registry"])
+        stopped = _now(databases["registry"])
         assert stack.left() != [], "a server that runs is not seen"
         said = {each["connector"]: each for each in json.loads(stack.shuqiao("demo", "change", "--json"))}
     assert stack.left() == []
@@ -111,7 +112,7 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
     assert stack.left() == []
     with stack.databases() as databases:
         _runs_have_notes(databases["airflow"], cycles=2)
-        brought = _brought(databases["registry"], after=seen)
+        brought = _brought(databases["registry"], after=stopped)
         refused = _open_refusals(databases["registry"])
         _licences_agree_with_their_records(databases["registry"])
         assert _versions(databases["registry"]) > 0, "a day of life changes records that licences are made from"
@@ -202,15 +203,20 @@ def _sources_have_pools(metadata: psycopg.Connection) -> None:
     assert all(row[1] > 0 for row in there)
 
 
-def _last_batch(registry: psycopg.Connection) -> int:
-    return int((registry.execute("SELECT max(id) FROM registry.batch").fetchone() or [0])[0])
+def _now(registry: psycopg.Connection) -> datetime:
+    row = registry.execute("SELECT clock_timestamp()").fetchone()
+    assert row
+    return cast("datetime", row[0])
 
 
-def _brought(registry: psycopg.Connection, after: int) -> dict[str, tuple[int, ...]]:
-    """New, changed and deleted of every later batch (a schedule may have come due beside ours)."""
+def _brought(registry: psycopg.Connection, after: datetime) -> dict[str, tuple[int, ...]]:
+    """New, changed and deleted of every batch that ended later.
+
+    A schedule may have come due beside ours, and a run that the stop cut short ends its batch in the second cycle.
+    """
     found = registry.execute(
         "SELECT c.name, sum(new)::int, sum(changed)::int, sum(deleted)::int FROM registry.batch b"
-        " JOIN registry.connector c ON c.id = connector_id WHERE b.id > %s GROUP BY 1",
+        " JOIN registry.connector c ON c.id = connector_id WHERE b.ended_at > %s GROUP BY 1",
         [after],
     ).fetchall()
     return {row[0]: row[1:] for row in found}
