@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -32,15 +32,38 @@ class ConsentRefused(CreditRefused):
 class ConsentUse:
     """One use of a consent."""
 
+    id: int
+    consent_id: str
     at: datetime
     client: str
     items: tuple[str, ...]
+    answer: str | None
+    """In which answer: ``lending``, ``credit_record``, ``credit_report``."""
     case_number: str | None
     """The client's own number of the business for which it read: a loan application."""
 
 
+@dataclass(frozen=True, slots=True)
+class EnteredConsent:
+    """A consent with what is on record about it."""
+
+    consent: Consent
+    number: int
+    """In the order in which they were entered."""
+    given_by: str
+    created_at: datetime
+    revoked_by: str | None
+
+
 _CONSENT = """
 SELECT id, entity, grantee, purpose, items, valid_from, valid_until, evidence_digest, revoked_at FROM registry.consent
+"""
+_ENTERED: LiteralString = """
+SELECT number, given_by, created_at, revoked_by, id, entity, grantee, purpose, items, valid_from, valid_until,
+       evidence_digest, revoked_at FROM registry.consent
+"""
+_USES: LiteralString = """
+SELECT u.id, u.consent_id, u.at, u.client_id, u.items, u.answer, u.case_number FROM registry.consent_use u
 """
 
 
@@ -134,6 +157,7 @@ def use(
     purpose: str,
     items: Collection[str],
     at: datetime,
+    answer: str | None = None,
     case_number: str | None = None,
 ) -> Allowed:
     """Permit one read and put it down, in the caller's transaction or one of its own. Raises ConsentRefused.
@@ -147,11 +171,64 @@ def use(
         if isinstance(outcome, Refused):
             raise ConsentRefused(outcome.reasons)
         connection.execute(
-            "INSERT INTO registry.consent_use (consent_id, at, client_id, items, case_number)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            (consent_id, at, client, list(outcome.items), case_number),
+            "INSERT INTO registry.consent_use (consent_id, at, client_id, items, answer, case_number)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (consent_id, at, client, list(outcome.items), answer, case_number),
         )
     return outcome
+
+
+def permit(
+    connection: psycopg.Connection,
+    *,
+    client: str,
+    entity: str,
+    purpose: str,
+    items: Collection[str] | None,
+    at: datetime,
+    answer: str,
+    case_number: str,
+) -> tuple[Allowed, ...]:
+    """Permit one read by whatever consents the enterprise gave this client, and put every use down.
+
+    ``items`` None: all that are consented to for this purpose now. Each item rests on the newest consent that holds for
+    it. To be called in the transaction that reads. Raises ConsentRefused, and then nothing is put down.
+    """
+    with connection.transaction():
+        given = [
+            _consent(row)
+            for row in connection.execute(
+                f"{_CONSENT} WHERE entity = %s AND grantee = %s ORDER BY number DESC".encode(), (entity, client)
+            )
+        ]
+        holding = [one for one in given if isinstance(rules.check(one, client, purpose, one.items, at), Allowed)]
+        basis: dict[str, Consent] = {}
+        for one in holding:
+            for item in one.items:
+                basis.setdefault(item, one)
+        wanted = sorted(set(basis) if items is None else set(items))
+        if not wanted or any(item not in basis for item in wanted):
+            raise ConsentRefused(_why(holding or given, client, purpose, wanted, at, set(basis)))
+        parts = {one.id: [item for item in wanted if basis[item] is one] for one in holding}
+        return tuple(
+            use(
+                connection, consent_id, client=client, entity=entity, purpose=purpose, items=part, at=at,
+                answer=answer, case_number=case_number,
+            )
+            for consent_id, part in parts.items() if part
+        )  # fmt: skip
+
+
+def _why(
+    candidates: Sequence[Consent], client: str, purpose: str, wanted: Sequence[str], at: datetime, basis: set[str]
+) -> tuple[Reason, ...]:
+    """Why a read is not permitted: what is beyond all that hold, else what is wrong with the newest for the purpose."""
+    newest = min(candidates, key=lambda one: one.purpose != purpose, default=None)
+    if newest is not None and basis:
+        newest = replace(newest, items=frozenset(basis))
+    outcome = rules.check(newest, client, purpose, wanted or (newest.items if newest else ()), at)
+    assert isinstance(outcome, Refused)  # noqa: S101  (it was looked for among all that hold)
+    return outcome.reasons
 
 
 def one(connection: psycopg.Connection, consent_id: str) -> Consent | None:
@@ -166,13 +243,63 @@ def of_entity(connection: psycopg.Connection, entity: str) -> list[Consent]:
     return [_consent(row) for row in rows]
 
 
-def uses(connection: psycopg.Connection, consent_id: str) -> list[ConsentUse]:
+def uses(
+    connection: psycopg.Connection, consent_id: str, *, after: int = 0, limit: int | None = None
+) -> list[ConsentUse]:
     """Every use of a consent, in order: what the enterprise may see at any time."""
     rows = connection.execute(
-        "SELECT at, client_id, items, case_number FROM registry.consent_use WHERE consent_id = %s ORDER BY at",
-        (consent_id,),
+        _USES + "WHERE u.consent_id = %s AND u.id > %s ORDER BY u.id LIMIT %s", (consent_id, after, limit)
     )
-    return [ConsentUse(at, client, tuple(items), case_number) for at, client, items, case_number in rows]
+    return [_use(row) for row in rows]
+
+
+def uses_of_entity(
+    connection: psycopg.Connection, entity: str, *, after: int = 0, limit: int | None = None
+) -> list[ConsentUse]:
+    """Who used any of an enterprise's consents, when and for what, in order."""
+    rows = connection.execute(
+        _USES + "JOIN registry.consent c ON c.id = u.consent_id"
+        " WHERE c.entity = %s AND u.id > %s ORDER BY u.id LIMIT %s",
+        (entity, after, limit),
+    )
+    return [_use(row) for row in rows]
+
+
+def entered(connection: psycopg.Connection, consent_id: str) -> EnteredConsent | None:
+    """A consent with who entered and who revoked it."""
+    row = connection.execute(_ENTERED + "WHERE id = %s", (consent_id,)).fetchone()
+    return None if row is None else _entered(row)
+
+
+def listed(
+    connection: psycopg.Connection,
+    *,
+    entity: str | None = None,
+    grantee: str | None = None,
+    holding_at: datetime | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[EnteredConsent]:
+    """Consents in the order in which they were entered; ``holding_at``: only those that hold at that moment."""
+    rows = connection.execute(
+        _ENTERED + "WHERE number > %(after)s AND (%(entity)s::text IS NULL OR entity = %(entity)s)"
+        " AND (%(grantee)s::text IS NULL OR grantee = %(grantee)s)"
+        " AND (%(at)s::timestamptz IS NULL"
+        "      OR (valid_from <= %(at)s AND valid_until > %(at)s AND (revoked_at IS NULL OR revoked_at > %(at)s)))"
+        " ORDER BY number LIMIT %(limit)s",
+        {"after": after, "entity": entity, "grantee": grantee, "at": holding_at, "limit": limit},
+    )
+    return [_entered(row) for row in rows]
+
+
+def _use(row: tuple[Any, ...]) -> ConsentUse:
+    number, consent_id, at, client, items, answer, case_number = row
+    return ConsentUse(number, consent_id, at, client, tuple(items), answer, case_number)
+
+
+def _entered(row: tuple[Any, ...]) -> EnteredConsent:
+    number, given_by, created_at, revoked_by, *consent = row
+    return EnteredConsent(_consent(tuple(consent)), number, given_by, created_at, revoked_by)
 
 
 def _consent(row: tuple[Any, ...]) -> Consent:

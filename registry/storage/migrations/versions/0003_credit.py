@@ -289,6 +289,7 @@ COMMENT ON TABLE registry.credit_mark IS 'What stands beside a record wherever i
 
 CREATE TABLE registry.consent (
     id text COLLATE "C" PRIMARY KEY,
+    number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     entity text COLLATE "C" NOT NULL,
     grantee text NOT NULL REFERENCES registry.client,
     purpose text NOT NULL,
@@ -305,16 +306,19 @@ CREATE TABLE registry.consent (
 );
 CREATE UNIQUE INDEX consent_by_evidence ON registry.consent (entity, grantee, evidence_digest);
 CREATE INDEX consent_by_entity ON registry.consent (entity, grantee);
+CREATE INDEX consent_by_grantee ON registry.consent (grantee, number);
 COMMENT ON TABLE registry.consent IS 'Consent of an enterprise 授权: who may read which items, for what, until when';
 
 CREATE TABLE registry.consent_use (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     consent_id text COLLATE "C" NOT NULL REFERENCES registry.consent,
     at timestamptz NOT NULL DEFAULT now(),
     client_id text NOT NULL,
     items text[] NOT NULL,
+    answer text,
     case_number text
 );
-CREATE INDEX consent_use_by_consent ON registry.consent_use (consent_id, at);
+CREATE INDEX consent_use_by_consent ON registry.consent_use (consent_id, id);
 COMMENT ON TABLE registry.consent_use IS 'Every use of a consent';
 """
 
