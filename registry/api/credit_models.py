@@ -414,7 +414,7 @@ class Finding(Answer):
     """What is wrong with a permit or penalty."""
 
     id: int
-    kind: Literal["late", "amount", "not_withdrawn"]
+    kind: Literal["late", "amount", "missing_source_code", "not_withdrawn"]
     department: str
     dataset: str
     key: str

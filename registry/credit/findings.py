@@ -1,4 +1,4 @@
-"""Permits and penalties whose publication went wrong: late, with amounts their text contradicts, not withdrawn.
+"""Permits and penalties whose publication went wrong: late, with amounts their text contradicts, and more.
 
 A finding is opened for the department whose record it is and closes when the record is mended or gone. What becomes a
 finding only because a day passes waits in ``registry.credit_due`` until :func:`enter_due`.
@@ -29,6 +29,8 @@ from registry.domain.credit.sources import Sources
 from registry.domain.credit.working_days import default_calendar
 
 LONGEST_PAGE = 1000
+NO_SOURCE_CODE = "missing_source_code"
+"""A record that names its source unit 数据来源单位 without the unit's unified social credit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Finding:
 
     id: int
     kind: str
-    """``late``, ``amount``, ``not_withdrawn``."""
+    """``late``, ``amount``, ``missing_source_code``, ``not_withdrawn``."""
     department: str
     dataset: str
     key: str
@@ -164,6 +166,9 @@ def _judged(each: _Published, sources: Sources) -> dict[str, Mapping[str, Any]]:
     late = _late(each, rule) if each.dataset in sources.findings.get("late", ()) else None
     if late is not None:
         found["late"] = late
+    unit = each.body.get(rule.source_unit or "") if each.dataset in sources.findings.get(NO_SOURCE_CODE, ()) else None
+    if unit and not each.body.get(rule.source_unit_code or ""):
+        found[NO_SOURCE_CODE] = {"source_unit": unit}
     amounts = amount_findings(each.body, rule) if each.dataset in sources.findings.get("amount", ()) else []
     if amounts:
         found["amount"] = {

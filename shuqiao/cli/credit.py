@@ -260,17 +260,18 @@ def discrepancies(
 def findings(
     department: Department = None,
     kind: Annotated[
-        str | None, typer.Option(help="类型 Only these: late, amount or not_withdrawn.", show_default=False)
+        str | None,
+        typer.Option(help="类型 Only these: late, amount, missing_source_code or not_withdrawn.", show_default=False),
     ] = None,
     everything: Everything = False,  # noqa: FBT002
     limit: Limit = 50,
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
-    """双公示问题 Permits and penalties that came late, contradict their text or should have been withdrawn."""
+    """双公示问题 Permits and penalties that came late, contradict their text, lack a code or should be withdrawn."""
     from registry.storage.reads import credit  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
-    kinds = ("late", "amount", "not_withdrawn")
+    kinds = ("late", "amount", "missing_source_code", "not_withdrawn")
     if kind is not None and kind not in kinds:
         raise usage(f"没有这种类型 no such kind: {kind}", f"expected one of {', '.join(kinds)}", place="--kind")
     is_open = None if everything else True

@@ -14,9 +14,9 @@ from enum import StrEnum
 from shuqiao.demo import words
 from shuqiao.demo.codes import registration_number, uscc
 from shuqiao.demo.draws import Draws
+from shuqiao.demo.namesakes import MARKET, Namesake, namesakes
 from shuqiao.demo.rosters import City, Life, Roster, roster
 
-MARKET = "market-supervision.enterprise"
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 FIRST_DAY = dt.date(2026, 6, 1)
 """Day 0 of the demo city."""
@@ -132,12 +132,18 @@ def _born(city: City, number: int) -> Enterprise:
     if draws.below(2):
         trade += draws.pick(words.TRADE_NAMES)
     established = _established(city, number, draws)
+    namesake = namesakes(city).get(number)
+    if namesake is not None:
+        kind, kind_code, authority, ending = words.KINDS[0]
+        established = FIRST_DAY - dt.timedelta(days=3000 + number % 3000)
     return Enterprise(
         number=number,
         main_id=f"330200{city.seed % 10**4:04d}{number:010d}",
         uscc=uscc(authority, division, number),
         registration_number=registration_number(division, number),
-        name=_name(draws.below(4), trade, district, word, ending),
+        name=_name(draws.below(4), trade, district, word, ending)
+        if namesake is None
+        else _landmark(namesake, district),
         kind=kind,
         kind_code=kind_code,
         representative=person(draws),
@@ -184,6 +190,14 @@ def _name(form: int, trade: str, district: str, word: str, ending: str) -> str:
     if ending in {"店", "中心", "专业合作社"}:
         return f"{words.CITY}市{district}{trade}{word}{ending}"
     return f"{trade}（{words.CITY}）{word}{ending}" if form == 0 else f"{words.CITY}{trade}{word}{ending}"
+
+
+def _landmark(namesake: Namesake, district: str) -> str:
+    ending = words.KINDS[0][3]
+    if namesake.role in {"variant", "first"}:
+        return f"{namesake.core}（{words.CITY}）{ending}"
+    region = f"{words.CITY}市{district}" if namesake.role == "second" else words.CITY
+    return f"{region}{namesake.core}{ending}"
 
 
 def _established(city: City, number: int, draws: Draws) -> dt.date:

@@ -69,6 +69,7 @@ KINDS = (
 KINDS_BY_PER_MILLE = (0,) * 420 + (1,) * 180 + (2,) * 40 + (3,) * 60 + (4,) * 28 + (5,) * 270 + (6,) * 2
 
 MARKET_OFFICE = f"{CITY}市市场监督管理局"
+AGRICULTURE_OFFICE = f"{CITY}市农业农村局"
 TAX_OFFICE = f"国家税务总局{CITY}市税务局"
 
 PERMITS = (

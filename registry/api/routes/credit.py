@@ -176,12 +176,15 @@ async def findings(
     request: Request,
     caller: Operator,
     department: Name = None,
-    kind: Annotated[Literal["late", "amount", "not_withdrawn"] | None, Query(description="Only these 问题类型")] = None,
+    kind: Annotated[
+        Literal["late", "amount", "missing_source_code", "not_withdrawn"] | None,
+        Query(description="Only these 问题类型"),
+    ] = None,
     state: State = "open",
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
-    """Permits and penalties that came late, contradict their text, or should have been withdrawn. 双公示问题."""
+    """Permits and penalties that came late, contradict their text, lack a code, or should be withdrawn. 双公示问题."""
     del caller
     query = digest("findings", department, kind, state)
     rows = await credit.findings(

@@ -67,6 +67,9 @@ class RecordRule:
     amounts: tuple[AmountRule, ...]
     publish_within: int | None
     """Working days after the decision within which the record must be public; None: no such rule."""
+    source_unit: str | None = None
+    source_unit_code: str | None = None
+    """The unit the record comes from 数据来源单位, and its code, without which nobody can be asked to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,8 @@ def _rule(data: Mapping[str, Any]) -> RecordRule:
         disputed=frozenset(data.get("disputed", ())),
         amounts=tuple(AmountRule(**amount) for amount in data.get("amounts", ())),
         publish_within=data.get("publish_within_working_days"),
+        source_unit=data.get("source_unit"),
+        source_unit_code=data.get("source_unit_code"),
     )
 
 

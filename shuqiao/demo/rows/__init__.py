@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 
+from shuqiao.demo.credit_faults import corrected_on
 from shuqiao.demo.rosters import City, roster
 from shuqiao.demo.rows import credit, licensing, market, tax
 from shuqiao.demo.rows.common import Row, Written
@@ -42,7 +43,7 @@ def all_rows(city: City, connector: str, day: int) -> Iterator[Row]:
 
 def touched_on(city: City, connector: str, day: int) -> Iterator[int]:
     """Every enterprise whose row in this source may be another one than the evening before."""
-    own = roster(city, connector).touched(day)
+    own = dict.fromkeys(chain(roster(city, connector).touched(day), corrected_on(city, connector, day)))
     if connector not in FOLLOWS_THE_ENTERPRISE:
         yield from own
         return

@@ -6,6 +6,7 @@ import datetime as dt
 
 from shuqiao.demo import words
 from shuqiao.demo.codes import wrong_uscc
+from shuqiao.demo.credit_faults import Kind, Planted, name_without_code, of_row, planted, weeks_before
 from shuqiao.demo.draws import Draws
 from shuqiao.demo.generator import FIRST_DAY, Enterprise, day_date, enterprise
 from shuqiao.demo.rosters import City, Life
@@ -24,6 +25,8 @@ from shuqiao.demo.rows.common import (
 
 CREDIT_OFFICE = f"{words.CITY}市公共信用中心"
 CREDIT_OFFICE_CODE = office_code(90)
+OTHER_CODE = "其他法人或其他组织有效证件代码"
+"""Kind of code (GB/T 36903 annex A, 099) of an organisation that has no unified social credit code."""
 
 
 def permits(city: City, number: int, day: int) -> Written:
@@ -55,8 +58,16 @@ def permits(city: City, number: int, day: int) -> Written:
         "XK_LYDW": CREDIT_OFFICE,
         "XK_LYDWDM": CREDIT_OFFICE_CODE,
         "XK_SYFW": "0",
+        "SJC": _reported(decided, number, life),
         "BZ": "",
     }
+    match _planted(city, "credit.permits", number, day):
+        case Kind.LATE:
+            row["XK_JDRQ"] = weeks_before(decided).isoformat()
+        case Kind.NO_SOURCE_CODE:
+            row["XK_LYDWDM"] = ""
+        case _:
+            pass
     kind = fault_kind(life, day)
     match kind:
         case "uscc_check_character":
@@ -76,7 +87,11 @@ def penalties(city: City, number: int, day: int) -> Written:
     if found is None:
         return Written()
     party, draws, life = found
+    fault = planted(city, "credit.penalties").get(number)
     violation, facts, basis, category, fined = draws.pick(words.PENALTIES)
+    if fault is not None:
+        party = enterprise(city, fault.about)
+        violation, facts, basis, category, fined = words.PENALTIES[1]
     decided = _decided(draws, life)
     yuan = (2000 + 500 * draws.below(200)) // (2 if life.revised_by(day) else 1) if fined else 0
     row: Row = {
@@ -84,7 +99,10 @@ def penalties(city: City, number: int, day: int) -> Written:
         "CF_XDR_MC": party.name,
         "CF_XDR_LB": _party_kind(party),
         "CF_XDR_SHXYM": party.uscc,
+        "CF_XDR_GSZC": party.registration_number,
         "CF_FRDB": party.representative,
+        "CF_XDR_ZJLX": "",
+        "CF_XDR_ZJHM": "",
         "CF_WSH": f"桥罚〔{decided.year}〕{number:07d}号",
         "CF_WFXW": violation,
         "CF_SY": facts,
@@ -102,8 +120,11 @@ def penalties(city: City, number: int, day: int) -> Written:
         "CF_SJLY": CREDIT_OFFICE,
         "CF_SJLYDM": CREDIT_OFFICE_CODE,
         "CF_SYFW": "0",
+        "SJC": _reported(decided, number, life),
         "BZ": "",
     }
+    if fault is not None and fault.still_on(day):
+        _plant(row, fault, party, yuan, decided)
     match fault_kind(life, day):
         case "uscc_check_character":
             row["CF_XDR_SHXYM"] = wrong_uscc(party.uscc)
@@ -186,6 +207,8 @@ def penalties_old_edition(city: City, number: int, day: int) -> Written:
         "SJC": f"{decided.isoformat()} 16:00:00",
         "BZ": "",
     }
+    if _planted(city, "credit.penalties-old-edition", number, day) is Kind.NOT_WITHDRAWN:
+        row["CF_ZT"] = "1"
     match fault_kind(life, day):
         case "old_registration_number":
             row["CF_XDR_SHXYM"] = party.registration_number
@@ -256,6 +279,33 @@ def _found(city: City, connector: str, number: int, day: int) -> tuple[Enterpris
     if life is None or life.left_by(day):
         return None
     return enterprise(city, number), draws_for(city, connector, number), life
+
+
+def _planted(city: City, connector: str, number: int, day: int) -> Kind | None:
+    fault = of_row(city, connector, number, day)
+    return None if fault is None else fault.kind
+
+
+def _plant(row: Row, fault: Planted, party: Enterprise, yuan: int, decided: dt.date) -> None:
+    """Let a penalty say what is wrong."""
+    match fault.kind:
+        case Kind.LATE:
+            row["CF_JDRQ"] = weeks_before(decided).isoformat()
+        case Kind.NO_SOURCE_CODE:
+            row["CF_SJLYDM"] = ""
+        case Kind.YUAN_AS_WAN:
+            row["CF_NR_FK"] = f"{yuan:.6f}"
+        case _:  # a record without a code: the case file's own number stands for whom it is about
+            row["CF_XDR_MC"] = name_without_code(fault.kind, fault.index, party)
+            row |= {"CF_XDR_SHXYM": "", "CF_XDR_ZJLX": OTHER_CODE, "CF_XDR_ZJHM": f"AJ{row['ID'].replace('-', '')}"}
+            if fault.kind in {Kind.ENDING_VARIANT, Kind.NEAR_DUPLICATE}:
+                row["CF_XDR_GSZC"] = ""
+
+
+def _reported(decided: dt.date, number: int, life: Life) -> str:
+    """When the credit office got it: within five days, so in time however the holidays lie; later ones on the day."""
+    days = 0 if life.joined else 1 + number % 4
+    return f"{(decided + dt.timedelta(days=days)).isoformat()} 16:30:00"
 
 
 def _party_kind(party: Enterprise) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 
 from shuqiao.demo import words
 from shuqiao.demo.codes import food_licence_number, wrong_uscc
+from shuqiao.demo.credit_faults import last_corrected, of_row, other_address
 from shuqiao.demo.generator import FIRST_DAY, enterprise
 from shuqiao.demo.rosters import City, Life
 from shuqiao.demo.rows.common import (
@@ -20,6 +21,9 @@ from shuqiao.demo.rows.common import (
     years_later,
 )
 
+ANIMAL_CLINIC = ("动物诊疗许可证", "普通", words.AGRICULTURE_OFFICE, "动物疾病诊疗（不含颅腔、胸腔、腹腔手术）")
+"""Beside :data:`words.PERMITS`, which both offices draw from: only the licensing office has these."""
+CLINICS_ONE_IN = 20
 FOOD_KINDS = (("食品销售经营者", 1), ("餐饮服务经营者", 2), ("单位食堂", 3))
 FOOD_ITEMS = ("预包装食品销售", "散装食品销售", "热食类食品制售", "冷食类食品制售", "糕点类食品制售", "自制饮品制售")
 FOOD_COLUMNS = (
@@ -53,12 +57,13 @@ def food_business(city: City, number: int, day: int) -> Written:
     business, digit = draws.pick(FOOD_KINDS)
     issued = _issued(draws.below(4 * 365), life, day)
     items = FOOD_ITEMS[draws.below(3) : 3 + draws.below(4)]
+    corrected = last_corrected(city, connector, number, day)
     row: Row = {
         "许可证编号": food_licence_number(digit, found.division, number),
         "经营者名称": found.name,
         "社会信用代码": found.uscc,
         "法定代表人（负责人）": found.representative,
-        "住所": found.address,
+        "住所": other_address(found) if of_row(city, connector, number, day) else found.address,
         "经营场所": found.address,
         "主体业态": business,
         "经营项目": "；".join(items),
@@ -66,7 +71,7 @@ def food_business(city: City, number: int, day: int) -> Written:
         "有效期至": years_later(issued, 5).strftime("%Y/%m/%d"),
         "发证机关": f"{words.CITY}市{found.district}市场监督管理局",
         "证照状态": "有效",
-        "操作标志": _mark(life, day),
+        "操作标志": "变更" if corrected else _mark(life, day),
     }
     kind = fault_kind(life, day)
     match kind:
@@ -94,6 +99,9 @@ def permits(city: City, number: int, day: int) -> Written:
     days_ago = draws.below(3 * 365)
     decided = _issued(days_ago, life, day)
     first_decided = _issued(days_ago, life, 0)
+    long_term = not draws.below(3)
+    if number % CLINICS_ONE_IN == 0:
+        title, category, authority, content = ANIMAL_CLINIC
     row: Row = {
         "业务主键": f"XK{number:010d}",
         "行政许可决定文书号": f"桥许〔{first_decided.year}〕{number:07d}号",  # a renewal changes the same record
@@ -106,7 +114,7 @@ def permits(city: City, number: int, day: int) -> Written:
         "许可内容": content,
         "许可决定日期": decided,
         "有效期自": decided,
-        "有效期至": years_later(decided, 3) if draws.below(3) else "长期",
+        "有效期至": "长期" if long_term else years_later(decided, 3),
         "许可机关": authority,
         "许可机关代码": authority_code(authority),
         "当前状态": 1,

@@ -6,6 +6,7 @@ import datetime as dt
 
 from shuqiao.demo import words
 from shuqiao.demo.codes import wrong_uscc
+from shuqiao.demo.credit_faults import Kind, last_corrected, of_row, other_name
 from shuqiao.demo.generator import FIRST_DAY, Status, enterprise
 from shuqiao.demo.rosters import City
 from shuqiao.demo.rows.common import (
@@ -35,6 +36,7 @@ def registration(city: City, number: int, day: int) -> Written:
     draws = draws_for(city, "tax.registration", number)
     office = 1 + draws.below(9)
     registered = drawn_date(draws, found.established_on, 30)
+    corrected = last_corrected(city, "tax.registration", number, day)
     row: Row = {
         "djxh": f"1011330200{number:010d}",
         "uni_social_crd_cd": found.uscc,
@@ -50,9 +52,19 @@ def registration(city: City, number: int, day: int) -> Written:
         },
         "tax_dept": {"no": f"1{found.division}0000", "nm": f"{words.TAX_OFFICE}{found.district}税务局"},
         "division": found.division,
-        "updated_at": stamp_text(number, touched_with_market(city, life, number, day)),
+        "updated_at": stamp_text(number, max(touched_with_market(city, life, number, day), corrected)),
         "deleted_at": stamp_text(number, life.left) if life.left is not None and life.left_by(day) else None,
     }
+    contradiction = of_row(city, "tax.registration", number, day)
+    match contradiction and contradiction.kind:
+        case Kind.OTHER_NAME:
+            row["comp_nm"] = other_name(found)
+        case Kind.OTHER_REPRESENTATIVE:
+            row["legal_repre"] = f"{found.representative}祥"
+        case Kind.OTHER_STATUS:
+            row["tax_payer_state"] = STATES[Status.ACTIVE]
+        case _:
+            pass
     kind = fault_kind(life, day)
     match kind:
         case "uscc_check_character":
