@@ -5,7 +5,7 @@ The command line says the same by the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -15,6 +15,7 @@ import orjson
 from registry.api.representations import sources
 from registry.domain.credit.catalogue import default_credit_catalogue
 from registry.domain.credit.enterprise_file import FileRecord, Provenance, enterprise_file, provenance
+from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import Mark, china_day
 from registry.domain.credit.matching import normalise_identifier
 from registry.domain.credit.measures import (
@@ -25,7 +26,7 @@ from registry.domain.credit.measures import (
     measures_for,
 )
 from registry.domain.credit.publicity import default_regimes
-from registry.domain.credit.readers import default_reader_rules, without_identifiers
+from registry.domain.credit.readers import Reader, default_reader_rules, without_identifiers
 from registry.domain.credit.record_facts import default_record_rules
 from registry.domain.credit.report import (
     CreditRecord,
@@ -45,7 +46,9 @@ from schemas.errors import SchemaError
 from schemas.identifiers import is_uscc
 
 Datasets = Mapping[str, DatasetState]
-CreditReader = Literal["public", "department"]
+CreditReader = Literal["public", "department", "bank"]
+"""``bank``: a lender to whom the enterprise has consented, which is the route's to check."""
+_READERS: Mapping[CreditReader, Reader] = {"public": "public", "department": "department", "bank": "authorised_bank"}
 
 
 class UnknownEnterprise(LookupError):  # noqa: N818  (named for what the caller meets)
@@ -75,8 +78,8 @@ def load_rules() -> None:
     Raises RuleFileError.
     """
     for load in (
-        default_credit_catalogue, default_measures, default_reader_rules, default_record_rules, default_regimes,
-        default_sources,
+        default_credit_catalogue, default_lending_rules, default_measures, default_reader_rules, default_record_rules,
+        default_regimes, default_sources,
     ):  # fmt: skip
         load()
 
@@ -104,7 +107,7 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
     readable = {*default_credit_catalogue().on(today).by_dataset, *granted}
     ids = _ids(datasets, [name for name in rules.datasets if name in readable])
     rows = await credit.records_of(pool, found.uscc, ids)
-    shown = [_for_department(held) for held in map(_held, rows) if may_see(held, today, "department")]
+    shown = [_for_department(held) for held in map(held_of, rows) if may_see(held, today, "department")]
     if not shown:
         raise UnknownEnterprise(found.uscc)
     merged = enterprise_file(found.uscc, shown, today, rules)
@@ -125,14 +128,14 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
                 "title": _title(titles[name]),
                 "value": each.value,
                 "authoritative": each.authoritative,
-                "source": _source(each.provenance),
+                "source": source_of(each.provenance),
             }
             for name, each in merged.fields.items()
         },
         "lists": {
             name: {
                 "title": _title(titles[name]),
-                "entries": [{"body": entry.body, "source": _source(entry.provenance)} for entry in entries],
+                "entries": [{"body": entry.body, "source": source_of(entry.provenance)} for entry in entries],
             }
             for name, entries in merged.lists.items()
         },
@@ -144,19 +147,32 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
 
 
 async def record(
-    pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, day: date, at: datetime
+    pool: Pool,
+    datasets: Datasets,
+    found: Found,
+    reader: CreditReader,
+    day: date,
+    at: datetime,
+    only: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """What the reader sees of the enterprise's credit record. Raises UnknownEnterprise."""
-    _, said = await _record(pool, datasets, found, reader, day, at)
+    """What the reader sees of the enterprise's credit record; ``only``: of these datasets. Raises UnknownEnterprise."""
+    _, said = await _record(pool, datasets, found, reader, day, at, only)
     return said
 
 
-async def report(pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, at: datetime) -> dict[str, Any]:
+async def report(
+    pool: Pool,
+    datasets: Datasets,
+    found: Found,
+    reader: CreditReader,
+    at: datetime,
+    only: Collection[str] | None = None,
+) -> dict[str, Any]:
     """The credit report of today: the record, what it comes to, how old the data is, what to check it by.
 
-    For departments with the measures that apply. Raises UnknownEnterprise.
+    For departments with the measures that apply; ``only``: of these datasets. Raises UnknownEnterprise.
     """
-    seen, said = await _record(pool, datasets, found, reader, china_day(at), at)
+    seen, said = await _record(pool, datasets, found, reader, china_day(at), at, only)
     read = [source["read_at"] for each in said["sources"].values() for source in each]
     head = {
         "title": {"zh": "公共信用信息报告", "en": "Report of public credit information"},
@@ -173,19 +189,26 @@ async def report(pool: Pool, datasets: Datasets, found: Found, reader: CreditRea
 
 
 async def _record(
-    pool: Pool, datasets: Datasets, found: Found, reader: CreditReader, day: date, at: datetime
+    pool: Pool,
+    datasets: Datasets,
+    found: Found,
+    reader: CreditReader,
+    day: date,
+    at: datetime,
+    only: Collection[str] | None,
 ) -> tuple[CreditRecord, dict[str, Any]]:
     today = china_day(at)
     rules = default_sources().on(today)
-    wanted = {*default_credit_catalogue().on(today).by_dataset, rules.entity_dataset}
+    catalogue = default_credit_catalogue().on(today).by_dataset
+    wanted = {*(catalogue if only is None else catalogue.keys() & only), rules.entity_dataset}
     rows = await credit.records_of(pool, found.uscc, _ids(datasets, wanted))
     stale = {(row["dataset"], row["key"]): row for row in rows if row["stale_since"] is not None}
-    held = [_held(row) for row in rows]
+    held = [held_of(row) for row in rows]
     registered = [each for each in held if each.record.dataset == rules.entity_dataset and not each.record.matched]
-    seen = credit_record(held, day, today, reader, registration=rules.entity_dataset)
+    seen = credit_record(held, day, today, _READERS[reader], registration=rules.entity_dataset)
     if not registered and not seen.records:
         raise UnknownEnterprise(found.uscc)
-    registration = body_for(registered[0], reader) if registered else {}
+    registration = body_for(registered[0], _READERS[reader]) if registered else {}
     answer = {
         "uscc": found.uscc,
         "found_by": found.by,
@@ -210,7 +233,9 @@ async def measures(pool: Pool, datasets: Datasets, found: Found, scene: str | No
     edition = default_measures().on(today)
     entity_dataset = default_sources().on(today).entity_dataset
     rows = await credit.records_of(pool, found.uscc, _ids(datasets, {*edition.datasets, entity_dataset}))
-    lists = [ListRecord(each.record.dataset, each.record.key, each.record.body, each.mark) for each in map(_held, rows)]
+    lists = [
+        ListRecord(each.record.dataset, each.record.key, each.record.body, each.mark) for each in map(held_of, rows)
+    ]
     said = measures_for(lists, today, scene, edition=edition)
 
     def holding(each: Holding) -> dict[str, Any]:
@@ -266,7 +291,8 @@ def _ids(datasets: Datasets, names: Iterable[str]) -> list[int]:
     return [datasets[name].id for name in sorted(set(names)) if name in datasets]
 
 
-def _held(row: Row) -> HeldRecord:
+def held_of(row: Row) -> HeldRecord:
+    """A row of the registry as the rules know it."""
     made = FileRecord(
         dataset=row["dataset"],
         key=row["key"],
@@ -313,13 +339,14 @@ def _shown(each: ShownRecord, today: date, stale: Mapping[tuple[str, str], Row])
         "reason": {"code": seen.reason.code, "zh": seen.reason.zh, "en": seen.reason.en},
         "rule": seen.rule,
         "marks": list(seen.marks),
-        "source": _source(provenance(one, today)),
+        "source": source_of(provenance(one, today)),
     }
     row = stale.get((one.dataset, one.key))
     return shown if row is None else shown | {"stale_since": row["stale_since"]}
 
 
-def _source(said: Provenance) -> dict[str, Any]:
+def source_of(said: Provenance) -> dict[str, Any]:
+    """Where a value comes from, and how old it is."""
     return {
         "dataset": said.dataset,
         "department": said.department,

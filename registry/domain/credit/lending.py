@@ -52,7 +52,7 @@ class LendingRules:
         return frozenset(dataset for name in items for dataset in self.items[name].datasets)
 
     def expect_known(self, items: Collection[str], purpose: str) -> None:
-        """Refuse a consent or a request in words that no rule knows, which nobody could ever use. Raises CreditRefused."""
+        """Refuse a consent in words that no rule knows, which nobody could ever use. Raises CreditRefused."""
         unknown = sorted(set(items) - set(self.items))
         if unknown:
             names, known = ", ".join(unknown), ", ".join(self.items)
@@ -71,7 +71,7 @@ class LendingRules:
 
 
 def lent_body(held: HeldRecord, item: LendingItem) -> dict[str, Any]:
-    """What leaves of a record for a lender: the item's fields, less what its reader may not see. Raises UnknownSchema."""
+    """What leaves of a record: the item's fields, less what its reader may not see. Raises UnknownSchema."""
     wanted = item.datasets[held.record.dataset]
     shown = body_for(held, READER)
     return {name: shown[name] for name in wanted if name in shown}
