@@ -12,6 +12,7 @@ from starlette.routing import Match
 
 from registry.api import problems
 from registry.api.credit_answers import load_rules
+from registry.api.credit_refusals import refusal
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
@@ -22,6 +23,7 @@ from registry.api.routes import (
     copies,
     credentials,
     credit,
+    credit_cases,
     datasets,
     entities,
     health,
@@ -36,9 +38,11 @@ from registry.api.routes import (
 )
 from registry.api.routes import problems as problem_pages
 from registry.api.security import Public, check_rules
-from registry.api.settings import ApiSettings
+from registry.api.settings import ApiSettings, ApiSettingsError
 from registry.api.state import ApiState
 from registry.api.tokens import Tokens, load_key
+from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
+from registry.domain.credit.cases import CreditRefused
 from registry.domain.licences.loading import UnknownLicenceType
 from registry.licences.errors import CopyRefused, CredentialRefused, FormNotOffered, LicenceServiceError
 from registry.storage.reads.pool import DatabaseBusy, ReadError, ReadTookTooLong
@@ -60,9 +64,10 @@ The records that departments share, validated, with their history, through one i
 def create_app(settings: ApiSettings) -> FastAPI:
     """The API. Opens nothing but the token key; the database may be down.
 
-    Raises TokenKeyError, LicenceTypeError, RuleFileError.
+    Raises TokenKeyError, LicenceTypeError, RuleFileError, ApiSettingsError.
     """
     load_rules()
+    _expect_place(settings.credit_place)
     state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
 
     @asynccontextmanager
@@ -84,7 +89,19 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.api = state
     api = APIRouter(prefix=PREFIX)
-    for module in (token, datasets, records, entities, changes, licences, copies, batches, quarantine, credit):
+    for module in (
+        token,
+        datasets,
+        records,
+        entities,
+        changes,
+        licences,
+        copies,
+        batches,
+        quarantine,
+        credit,
+        credit_cases,
+    ):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(licences.addresses)
@@ -98,9 +115,18 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(ReadError, _unreadable)
     app.add_exception_handler(LicenceServiceError, _refused)
     app.add_exception_handler(UnknownLicenceType, _typeless)
+    app.add_exception_handler(CreditRefused, _credit_refused)
+    app.add_exception_handler(NoCaseRules, _no_case_rules)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     check_rules(app)
     return app
+
+
+def _expect_place(place: str) -> None:
+    """A slip in the place's name would change every deadline."""
+    places = default_case_rules().places
+    if place not in places:
+        raise ApiSettingsError(f"SHUQIAO_CREDIT_PLACE cannot be {place!r}; expected one of {', '.join(places)}")
 
 
 async def _description(request: Request) -> Response:
@@ -152,6 +178,20 @@ async def _refused(request: Request, error: Exception) -> Response:
     }
     kind = kinds.get(type(error), problems.NOT_FOUND)
     return respond(request, Problem(kind, f"{error.zh}。", f"{error.en}.", members={"reason": error.code}))
+
+
+async def _credit_refused(request: Request, error: Exception) -> Response:
+    """What cases, matches and consents refuse, with their own code."""
+    assert isinstance(error, CreditRefused)  # noqa: S101
+    return respond(request, refusal(error))
+
+
+async def _no_case_rules(request: Request, error: Exception) -> Response:
+    """A case was filed under a rule whose file is gone."""
+    del error
+    zh = "接口缺少该申请适用的办理规则文件；运营方须检查 SHUQIAO_CREDIT_RULES。"
+    en = "The API lacks the rule file by which this case is handled; the operator has to look at SHUQIAO_CREDIT_RULES."
+    return respond(request, Problem(problems.NOT_READY, zh, en))
 
 
 async def _typeless(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import credit_models, licence_models, models, problems, security
+from registry.api import credit_case_models, credit_models, licence_models, models, problems, security
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -41,7 +41,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     components.update(problem.pop("$defs", {}))
     components["Problem"] = problem
-    for model in [*vars(models).values(), *vars(licence_models).values(), *vars(credit_models).values()]:
+    for model in [
+        *vars(models).values(),
+        *vars(licence_models).values(),
+        *vars(credit_models).values(),
+        *vars(credit_case_models).values(),
+    ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
             extra = model.model_config.get("json_schema_extra")
@@ -97,6 +102,8 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/verify$", (problems.UNSUPPORTED_MEDIA_TYPE, problems.NOT_READY)),
         (r"^/credentials/(issue|status)$", (problems.CREDENTIAL_REFUSED,)),
         (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
+        (r"/credit/cases$|/credit/cases/\{case\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
+        (r"/credit/cases", (problems.NOT_READY,)),
         (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
         (r"^/readyz$", (problems.NOT_READY,)),
     )

@@ -130,6 +130,11 @@ LICENCE_NOT_VALID = _caller(
     "licence-not-valid", 409, "证照当前无效", "The licence is not valid now",
     "只有有效的现行版本可以制作加注件。", "Copies are made of the current version of a valid licence only.",
 )  # fmt: skip
+CREDIT_REFUSED = _caller(
+    "credit-refused", 409, "公共信用事项不能这样办理", "This cannot be done with the case, match or consent now",
+    "reason 是稳定的代码；detail 说明原因，unmet 列出全部未满足的条件。",
+    "reason is a stable code; the detail says why, and unmet lists every condition that is not met.",
+)  # fmt: skip
 SIGNING_UNAVAILABLE = ProblemType(
     "signing-unavailable", 503, "hub", "暂不能签名", "The hub cannot sign now",
     "已签好的内容仍可读取；运营方须为接口配置主密钥 SHUQIAO_MASTER_KEY。",
@@ -162,8 +167,8 @@ TYPES: Mapping[str, ProblemType] = {
         INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, AMBIGUOUS_IDENTIFIER,
         INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED,
         TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
-        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, BUSY,
-        TOOK_TOO_LONG, NOT_READY, INTERNAL,
+        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, SIGNING_UNAVAILABLE,
+        DATABASE_UNAVAILABLE, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
     )
 }  # fmt: skip
 

@@ -9,8 +9,12 @@
 ``issuing_client`` a client that may have credentials signed for at least one issuer: ``issue:<issuer code>``
 ``credit_reader``  a client that may read credit records: ``credit:public`` or ``credit:department``
 ``credit_office``  a client that may read enterprises' files and measures: ``credit:department``
+``case_window``    a client that files repairs and objections for enterprises: ``credit:cases``
+``case_decider``   a client that decides them for at least one department: ``credit:decide:<department>``
+``case_office``    a client that takes them on or not: ``credit:decide:<department>`` or ``operate``
+``case_party``     a client that has to do with cases: any of these three
 ``sharing_client`` a client that names itself in the body, as GB/T 36906 has it; who it is not gets the code 11
-``operator``       a client with ``operate``: batches, the quarantine, discrepancies between departments
+``operator``       a client with ``operate``: batches, the quarantine, discrepancies, matches, cases as the hub
 =================  ==========================================================================
 """
 
@@ -26,7 +30,15 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
 
-from registry.api.clients import CREDIT_DEPARTMENT, CREDIT_PUBLIC, LICENCE_ALL, OPERATE, READ_ALL
+from registry.api.clients import (
+    CREDIT_CASES,
+    CREDIT_DECIDE,
+    CREDIT_DEPARTMENT,
+    CREDIT_PUBLIC,
+    LICENCE_ALL,
+    OPERATE,
+    READ_ALL,
+)
 from registry.api.parameters import only_declared
 from registry.api.problems import NOT_FOUND, NOT_GRANTED, UNAUTHENTICATED, Problem
 from registry.api.state import state_of
@@ -45,7 +57,9 @@ _bearer = OAuth2(
                 "issue:{issuer code}": "credentials of one's own, signed for that issuer 以该机构名义签发凭证",
                 CREDIT_PUBLIC: "credit records as far as they are public 可公示的信用信息",
                 CREDIT_DEPARTMENT: "enterprises' files, credit records, measures 企业档案、信用记录、奖惩措施",
-                "operate": "batches, quarantine, discrepancies 批次、退回数据与数据差异",
+                CREDIT_CASES: "file repairs and objections for enterprises 代信用主体提交信用修复与异议申请",
+                "credit:decide:{department}": "decide cases about what it recorded 办理本部门认定信息的申请",
+                "operate": "batches, quarantine, discrepancies, matches, cases 批次、退回数据、数据差异、匹配与申请",
             },
         )
     ),
@@ -83,6 +97,16 @@ class Caller:
     def is_department(self) -> bool:
         """Whether it gets credit records as departments do; else as the public does."""
         return CREDIT_DEPARTMENT in self.scopes
+
+    @property
+    def files_cases(self) -> bool:
+        """Whether it is a window at which enterprises file repairs and objections."""
+        return CREDIT_CASES in self.scopes
+
+    @property
+    def decides_for(self) -> frozenset[str]:
+        """The departments for which it decides cases."""
+        return frozenset(scope.removeprefix(CREDIT_DECIDE) for scope in self.scopes if scope.startswith(CREDIT_DECIDE))
 
     @property
     def issues_for(self) -> frozenset[str]:
@@ -162,6 +186,39 @@ async def credit_office(request: Request, authorization: Annotated[str | None, S
     return caller
 
 
+async def case_window(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that files repairs and objections for enterprises, and takes back what it filed."""
+    caller = await _caller(request, authorization)
+    _expect_case_scope(caller.files_cases, CREDIT_CASES)
+    only_declared(request)
+    return caller
+
+
+async def case_decider(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that decides cases for at least one department."""
+    caller = await _caller(request, authorization)
+    _expect_case_scope(bool(caller.decides_for), f"{CREDIT_DECIDE}<department>")
+    only_declared(request)
+    return caller
+
+
+async def case_office(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that takes cases on: for a department, or as the hub."""
+    caller = await _caller(request, authorization)
+    _expect_case_scope(bool(caller.decides_for) or caller.operates, f"{CREDIT_DECIDE}<department> / {OPERATE}")
+    only_declared(request)
+    return caller
+
+
+async def case_party(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that files cases, decides them, or is the hub's; which ones it sees is the route's to say."""
+    caller = await _caller(request, authorization)
+    concerned = caller.files_cases or bool(caller.decides_for) or caller.operates
+    _expect_case_scope(concerned, f"{CREDIT_CASES} / {CREDIT_DECIDE}<department> / {OPERATE}")
+    only_declared(request)
+    return caller
+
+
 async def sharing_client(request: Request) -> None:
     """A client that names itself in the body: the route asks :func:`identified` who it is."""
     only_declared(request)
@@ -178,7 +235,7 @@ async def operator(request: Request, authorization: Annotated[str | None, Securi
 
 RULES: tuple[Callable[..., Any], ...] = (
     public, known_client, reader, dataset_reader, licence_reader, issuing_client, credit_reader, credit_office,
-    sharing_client, operator,
+    case_window, case_decider, case_office, case_party, sharing_client, operator,
 )  # fmt: skip
 
 Public = Depends(public)
@@ -189,6 +246,10 @@ LicenceReader = Annotated[Caller, Depends(licence_reader)]
 IssuingClient = Annotated[Caller, Depends(issuing_client)]
 CreditReader = Annotated[Caller, Depends(credit_reader)]
 CreditOffice = Annotated[Caller, Depends(credit_office)]
+CaseWindow = Annotated[Caller, Depends(case_window)]
+CaseDecider = Annotated[Caller, Depends(case_decider)]
+CaseOffice = Annotated[Caller, Depends(case_office)]
+CaseParty = Annotated[Caller, Depends(case_party)]
 SharingClient = Depends(sharing_client)
 Operator = Annotated[Caller, Depends(operator)]
 
@@ -241,6 +302,11 @@ async def identified(request: Request, token: str) -> Caller:
         raise _refused("该客户端已被撤销。", "The client has been revoked.")
     request.state.client_id = client.id
     return Caller(client.id, claims.scopes & client.scopes)
+
+
+def _expect_case_scope(granted: bool, needed: str) -> None:  # noqa: FBT001
+    if not granted:
+        raise Problem(NOT_GRANTED, f"需要授权范围 {needed}。", f"The scope {needed} is needed.")
 
 
 def _refused(zh: str, en: str) -> Problem:

@@ -43,6 +43,9 @@ class ApiSettings:
     licence_types: tuple[Path, ...] = ()
     """Further folders of licence types, beside those that the hub brings along."""
 
+    credit_place: str = "national"
+    """By whose rules repairs and objections are handled: a place of ``registry/credit_rules/cases``."""
+
     @property
     def base(self) -> str:
         """``public_url``, or this process's own address if none is set."""
@@ -67,6 +70,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int | No
         public_url=_public_url(given.get("SHUQIAO_PUBLIC_URL") or ""),
         master_key=_master_key(given),
         licence_types=tuple(map(Path, filter(None, given.get("SHUQIAO_LICENCE_TYPES", "").split(os.pathsep)))),
+        credit_place=given.get("SHUQIAO_CREDIT_PLACE") or "national",
     )
 
 

@@ -387,9 +387,7 @@ def test_answers_are_what_the_description_says(town: Town, api: Api, settings: A
         "/api/v1/credit/findings": "/api/v1/credit/findings",
     }
 
-    assert set(addresses) == {path for path in description["paths"] if "/credit" in path or "/enterprises" in path} - {
-        path for path in description["paths"] if "/credentials" in path
-    }
+    assert set(addresses) <= set(description["paths"])  # of the others their own tests say what they answer
     for path, address in addresses.items():
         answer = reader.ask(address)
         schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

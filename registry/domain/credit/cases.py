@@ -130,9 +130,14 @@ def transition(case: Standing, action: Action, actor: Actor, text: str | None = 
     return to_state
 
 
-def possible(state: State) -> tuple[Action, ...]:
-    """What can be done with a case in this state, by whomever."""
-    return tuple(_TRANSITIONS.get(state, ()))
+def possible(state: State, roles: frozenset[Role] = frozenset(ROLES)) -> tuple[Action, ...]:
+    """What can be done with a case in this state by those of some roles; without: by whomever."""
+    return tuple(action for action in _TRANSITIONS.get(state, ()) if roles & _BY[action])
+
+
+def may(role: Role, action: Action) -> bool:
+    """Whether those of a role take this step at all."""
+    return role in _BY[action]
 
 
 def is_open(state: State) -> bool:
