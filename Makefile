@@ -1,6 +1,6 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin
@@ -43,6 +43,10 @@ bench-dags: ## how long 200 manifests take to parse
 bench-licences: ## records into licences, status changes into lists, credentials verified
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.licences
+
+bench-credit: ## a million enterprises evaluated, changes followed, files and reports read; ENTERPRISES, RUNS
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.credit
 
 bench-matching: ## records without a code among 100,000 enterprises: whether any gets into the wrong file
 	@tools/install.sh run
