@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from schemas.masking import printable
+
 
 class Refused(ValueError):  # noqa: N818
-    """Something is not accepted; ``code`` says why, ``zh`` and ``en`` say it to people."""
+    """Something is not accepted; ``code`` says why, ``zh`` and ``en`` say it to people.
+
+    What is quoted of a foreign document is written so that it can be shown and stored: no control character, no
+    character that turns the direction of writing, no half of a surrogate pair.
+    """
 
     def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(en)
+        super().__init__(printable(en))
         self.code = code
-        self.zh = zh
-        self.en = en
+        self.zh = printable(zh)
+        self.en = printable(en)

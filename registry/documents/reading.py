@@ -1,12 +1,13 @@
 """Reading a document that somebody hands in: its attached credential, and what is to be said of its signature.
 
-Foreign bytes: size and decompression are limited, nothing is fetched, and whatever a damaged file makes the parser do
-ends in one of the reasons below.
+Foreign bytes: only what a seal under the root covers is opened at all (:mod:`registry.documents.sealed_bytes`). Size
+and decompression are limited, nothing is fetched, and whatever a damaged file makes the parser do ends in one of the
+reasons below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +25,15 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from registry.documents.sealed_bytes import SealedBytes, mentions_signature, sealed_bytes
 from registry.signing.certificates import CertificateRefused, check_chain
 
 CREDENTIAL: Final = "credential.json"
 LARGEST: Final = 20 * 1024 * 1024
 """Bytes of a document that is looked at."""
 _LARGEST_CREDENTIAL: Final = 2 * 1024 * 1024
+_TRAILER: Final = 1024
+"""Bytes at the end in which a reader looks for the last trailer (ISO 32000, annex H)."""
 _MIB: Final = 1024 * 1024
 _LIMITS: Final = DecodeLimits(
     per_stream=StreamDecodeLimits(max_ratio=200, max_output_size=32 * _MIB),
@@ -88,8 +92,59 @@ AMBIGUOUS_ATTACHMENT = Reason(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was found in a document."""
+
+    signature: PdfSignature
+    opened: bool
+    """Whether an authority's seal covers the document, or its beginning; only then it was looked into."""
+    credential: bytes | None = None
+    """``credential.json`` as attached to what the seal covers."""
+
+
+def read(document: bytes, root: x509.Certificate, at: datetime) -> Read:
+    """What a document says of itself, if an authority under ``root`` has sealed it; ``at`` is now.
+
+    Of one that was added to, what was sealed is read, and :data:`CHANGED_AFTER_SIGNING` said. Raises
+    :class:`DocumentUnreadable` for what is no PDF, or encrypted, or too large.
+    """
+    if len(document) > LARGEST:
+        raise DocumentUnreadable(TOO_LARGE)
+    found = sealed_bytes(document, root)
+    sealed = next((one for one in found if one.refusal is None), None)
+    if sealed is None:
+        return Read(_unsealed(document, found), opened=False)
+    covered = document[: sealed.end]
+    signature = check_signature(covered, root, at)
+    if sealed.end < len(document) or len(found) > 1:
+        others = [_of_certificate(one.refusal) for one in found if one.refusal is not None]
+        reasons = (CHANGED_AFTER_SIGNING, *others, *signature.reasons)
+        signature = PdfSignature(reasons, signature.certificate, signature.signed_at)
+    return Read(signature, opened=True, credential=attached_credential(covered))
+
+
+def _unsealed(document: bytes, found: Sequence[SealedBytes]) -> PdfSignature:
+    """Why a document carries no authority's seal, told from its bytes. Raises :class:`DocumentUnreadable`."""
+    end = document[-_TRAILER:]
+    if not document.startswith(b"%PDF-") or b"startxref" not in end or b"%%EOF" not in end:
+        raise DocumentUnreadable(DAMAGED)
+    if b"/Encrypt" in document:
+        raise DocumentUnreadable(ENCRYPTED)
+    if found and found[0].refusal is not None:
+        return PdfSignature((_of_certificate(found[0].refusal),), found[0].certificate)
+    return PdfSignature((ALTERED,) if mentions_signature(document) else (NO_SIGNATURE,))
+
+
+def _of_certificate(refused: CertificateRefused) -> Reason:
+    return Reason(f"certificate_{refused.reason}", refused.zh, refused.en)
+
+
 def attached_credential(document: bytes) -> bytes | None:
-    """The bytes of ``credential.json`` as attached, or None. Raises :class:`DocumentUnreadable`."""
+    """The bytes of ``credential.json`` as attached, or None. Raises :class:`DocumentUnreadable`.
+
+    Opens the document whatever it is: for those that are sealed, or made here.
+    """
     with _reading(document) as pdf:
         files = [file.get_object() for file in pdf.root.get("/AF", ())]
         found = [file for file in files if file.get("/UF", file.get("/F")) == CREDENTIAL]
@@ -106,7 +161,8 @@ def attached_credential(document: bytes) -> bytes | None:
 def check_signature(document: bytes, root: x509.Certificate, at: datetime) -> PdfSignature:
     """Whether an issuer under ``root`` signed exactly these bytes; ``at`` is now.
 
-    The seal certificate must have been good at the signing time; whether its key was revoked, the trust list says.
+    Opens the document whatever it is, as :func:`read` does not. The seal certificate must have been good at the signing
+    time; whether its key was revoked, the trust list says.
     """
     try:
         with _reading(document, ALTERED) as pdf:
@@ -164,7 +220,7 @@ def _checked(
     try:
         check_chain(certificate, root, signed_at)
     except CertificateRefused as refused:
-        reasons.append(Reason(f"certificate_{refused.reason}", refused.zh, refused.en))
+        reasons.append(_of_certificate(refused))
     return PdfSignature(tuple(reasons), certificate, signed_at)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -48,17 +49,19 @@ def _compiler(template: Path) -> typst.Compiler:
 
 
 @dataclass(slots=True)
-class _Setter:
+class Setter:
     """Makes texts settable and remembers which characters could not be."""
 
     missing: dict[str, None] = field(default_factory=dict)
 
     def text(self, text: str) -> str:
+        """The text as the typefaces can set it."""
         settable, missing = fonts.settable(text)
         self.missing.update(dict.fromkeys(missing))
         return settable
 
     def entry(self, entry: Entry) -> dict[str, str]:
+        """A labelled text, every part of it settable."""
         return {
             "name": entry.name,
             "zh": self.text(entry.zh),
@@ -68,7 +71,7 @@ class _Setter:
 
 
 def _inputs(page: Page, verification_address: str, copy: Copy | None) -> dict[str, Any]:
-    setter = _Setter()
+    setter = Setter()
     return {
         "title": {"zh": setter.text(page.title_zh), "en": setter.text(page.title_en)},
         "identifier": setter.text(page.identifier),
@@ -108,10 +111,15 @@ def render(
         "page": json.dumps(_inputs(page, verification_address, copy), ensure_ascii=False),
         "credential": credential.decode("utf-8"),
     }
+    return typeset(template, inputs, at)
+
+
+def typeset(template: Path, inputs: Mapping[str, str], at: datetime) -> bytes:
+    """PDF/A-3b of a template with its inputs, created ``at`` (with a time zone). Raises :class:`RenderingFailed`."""
     try:
         with _ONE_AT_A_TIME:
             document = _compiler(template).compile(
-                format="pdf", sys_inputs=inputs, pdf_standards=["a-3b"], timestamp=int(at.timestamp())
+                format="pdf", sys_inputs=dict(inputs), pdf_standards=["a-3b"], timestamp=int(at.timestamp())
             )
     except RuntimeError as error:
         raise RenderingFailed(f"{template}: {error}") from error

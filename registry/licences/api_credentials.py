@@ -26,7 +26,7 @@ from registry.licences.status import Bits
 from registry.signing.signer import Signer
 
 _SET_HERE = ("proof", "credentialStatus")
-_LICENCES_ONLY = frozenset({build.LICENCE, build.COPY, "BitstringStatusListCredential"})
+_HUB_ONLY = (build.LICENCE, build.COPY, "BitstringStatusListCredential", "TrustList")
 _MOST_BYTES = 256 * 1024
 
 
@@ -184,9 +184,16 @@ def _check(document: Mapping[str, Any], did: str, base: str) -> None:
         raise CredentialRefused(
             "issuer_wrong", f"issuer 应为 {did}，或不填", f"issuer is {did}, or left out: it is filled in"
         )
-    if _LICENCES_ONLY & set(model.types_of(document)) or str(document.get("id", "")).startswith(f"{base}/"):
+    if _claims_to_be_the_hubs(document) or str(document.get("id", "")).startswith(f"{base}/"):
         raise CredentialRefused(
             "reserved",
             "证照、加注件与状态列表不由此签发，本平台的地址不得用作凭证 id",
             "licences, their copies and status lists are not signed here, nor ids below this hub's address",
         )
+
+
+def _claims_to_be_the_hubs(document: Mapping[str, Any]) -> bool:
+    """Whether it is of a type that is the hub's alone: by name, by its IRI, or by another name that it defines."""
+    types = {str(one).replace("/", "#").rpartition("#")[2].rpartition(":")[2] for one in model.types_of(document)}
+    defined = str([one for one in model.many(document.get("@context")) if isinstance(one, dict)])
+    return any(name in types or name in defined for name in _HUB_ONLY)

@@ -168,7 +168,8 @@ def conclude(
 
 
 def _facts(document: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
-    subject = licence.subject_of(document)
+    """Of a licence what it is; a client's credential has no say in which licence it might be taken for."""
+    subject = licence.subject_of(document) if licence.is_licence(document) else {}
     holders = [one.get("holderName") for one in model.many(subject.get("holder")) if isinstance(one, dict)]
     named = [one for one in holders if isinstance(one, str)]
     trusted = signer.issuer
@@ -288,7 +289,7 @@ def _reconcile(outcomes: set[Outcome]) -> set[Outcome]:
 
 def _check_latest(document: Mapping[str, Any], inquiry: Inquiry, findings: Findings, *, known: bool) -> str | None:
     identifier = licence.subject_of(document).get("identifier")
-    if inquiry.latest is None or not isinstance(identifier, str):
+    if inquiry.latest is None or not isinstance(identifier, str) or not licence.is_licence(document):
         return None
     newest = inquiry.latest(identifier)
     if newest is None or newest == identifier:

@@ -97,7 +97,7 @@ def _verify_json(data: bytes, inquiry: Inquiry, findings: Findings, *, presentat
 def _verify_enveloped(
     document: Mapping[str, Any], content: bytes, inquiry: Inquiry, findings: Findings, *, presentations: bool
 ) -> Verdict:
-    findings.ask("context", model.check_context, document)
+    findings.ask("context", model.check_context_of_envelope, document)
     text = content.strip()
     form = _form_of(text)
     if form is Form.UNKNOWN:

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from registry.credentials.refusal import Refused
 from registry.credentials.verify.verdict import Check
+from schemas.masking import printable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,11 +71,11 @@ class Findings:
     def fail(self, name: str, code: str, zh: str, en: str) -> None:
         """Enter a check that did not pass."""
         self.failed.add(name)
-        self.checks.append(Check(name, passed=False, code=code, zh=zh, en=en))
+        self.checks.append(Check(name, passed=False, code=code, zh=printable(zh), en=printable(en)))
 
     def skip(self, name: str, code: str, zh: str, en: str) -> None:
         """Enter a check that could not be made."""
-        self.checks.append(Check(name, passed=None, code=code, zh=zh, en=en))
+        self.checks.append(Check(name, passed=None, code=code, zh=printable(zh), en=printable(en)))
 
     def passed(self, name: str) -> None:
         """Enter a check that passed."""

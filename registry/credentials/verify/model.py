@@ -63,6 +63,12 @@ def check_context(document: Mapping[str, Any]) -> None:
         _fail("context_entry", "@context 的各项应为网址或对象", "an entry of @context is neither a URL nor an object")
 
 
+def check_context_of_envelope(document: Mapping[str, Any]) -> None:
+    """An envelope's ``@context`` may be one text too: VC 2.0 (4.12, 4.13) asks only that it names the VC context."""
+    if document.get("@context") != CREDENTIALS_V2:
+        check_context(document)
+
+
 def check_types(document: Mapping[str, Any], expected: str) -> None:
     """``type`` names the expected type, and all its values are texts."""
     types = types_of(document)

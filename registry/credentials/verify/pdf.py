@@ -25,11 +25,11 @@ def verify_pdf(
     from registry.documents import reading  # noqa: PLC0415
 
     try:
-        attached = reading.attached_credential(document)
+        found = reading.read(document, inquiry.trust.root, inquiry.at)
     except reading.DocumentUnreadable as error:
         findings.fail("document", error.reason.code, error.reason.zh, error.reason.en)
         return None
-    signature = reading.check_signature(document, inquiry.trust.root, inquiry.at)
+    signature, attached = found.signature, found.credential
     for reason in signature.reasons:
         findings.fail("pdf_signature", reason.code, reason.zh, reason.en)
     if signature.ok:
@@ -39,6 +39,8 @@ def verify_pdf(
         owner = findings.ask("pdf_seal", _owner, inquiry.trust, signature.certificate)
     if owner is not None and signature.signed_at is not None:
         findings.ask("pdf_seal", inquiry.trust.check_key, owner[1], owner[0], signature.signed_at)
+    if not found.opened:
+        return None
     if attached is None:
         findings.fail("attachment", "no_attachment", "PDF 中没有电子证照数据", "the PDF carries no credential")
         return None

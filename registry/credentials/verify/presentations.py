@@ -26,6 +26,7 @@ _ENVELOPES: Mapping[str, Sequence[str]] = {
     "EnvelopedVerifiableCredential": ("application/vc+jwt", "application/vc+sd-jwt"),
     "EnvelopedVerifiablePresentation": ("application/vp+jwt",),
 }
+_OF_AN_ENVELOPE = frozenset({"@context", "id", "type"})
 
 VerifyOne = Callable[[bytes], Verdict]
 
@@ -92,10 +93,21 @@ def _conclude(
 
 
 def unwrap(document: Mapping[str, Any]) -> bytes | None:
-    """The token within an enveloped credential or presentation, else None. Raises CheckFailed (envelope)."""
+    """The token within an enveloped credential or presentation, else None.
+
+    An envelope says nothing itself: claims beside a genuine token would pass for verified with whoever reads them
+    there. Raises CheckFailed: envelope, envelope_members.
+    """
     kind = next((one for one in _ENVELOPES if one in model.types_of(document)), None)
     if kind is None:
         return None
+    beside = next((name for name in document if name not in _OF_AN_ENVELOPE), None)
+    if beside is not None:
+        _fail(
+            "envelope_members",
+            f"封装对象带有不在签名之内的内容：{beside[:40]}",
+            f"the envelope has a member that nobody signed: {beside[:40]}",
+        )
     address = document.get("id")
     scheme, _, content = address.partition(":") if isinstance(address, str) else ("", "", "")
     media_type, _, data = content.partition(",")

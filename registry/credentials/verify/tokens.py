@@ -68,7 +68,7 @@ def check_header(token: Token, document: Mapping[str, Any], types: tuple[str, ..
     """Type, issuer and dates of a token; when it was signed.
 
     Raises TokenRefused (token_type), and CheckFailed: token_issuer, token_date, proof_created, proof_from_future,
-    proof_expired.
+    proof_not_yet, proof_expired.
     """
     jose.check_type(token, types)
     header = token.header
@@ -80,6 +80,9 @@ def check_header(token: Token, document: Mapping[str, Any], types: tuple[str, ..
         _fail("proof_created", "签名没有时间（iat）", "the token does not say when it was signed (iat)")
     if created > at + CLOCKS:
         _fail("proof_from_future", "签名时间晚于现在", f"signed at {created.isoformat()}, in the future")
+    begins = _moment(header.get("nbf", document.get("nbf")), "nbf")
+    if begins is not None and begins > at + CLOCKS:
+        _fail("proof_not_yet", "签名尚未生效（nbf）", f"the signature holds only from {begins.isoformat()} (nbf)")
     expires = _moment(header.get("exp", document.get("exp")), "exp")
     if expires is not None and expires < at:
         _fail("proof_expired", "签名已过期（exp）", f"the signature expired at {expires.isoformat()} (exp)")

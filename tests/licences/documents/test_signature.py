@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -20,8 +22,13 @@ from registry.signing import p256
 from tests.licences.documents.conftest import AT, AUTHORITY, Authority, Poppler, authority, document_of, licence
 
 
-def codes(document: bytes, by: Authority, at: object = AT) -> tuple[str, ...]:
-    return tuple(reason.code for reason in reading.check_signature(document, by.root.certificate, at).reasons)  # type: ignore[arg-type]
+def codes(document: bytes, by: Authority, at: datetime = AT) -> tuple[str, ...]:
+    """What keeps a document from being accepted."""
+    try:
+        found = reading.read(document, by.root.certificate, at)
+    except reading.DocumentUnreadable as error:
+        return (error.reason.code,)
+    return tuple(reason.code for reason in found.signature.reasons)
 
 
 def written(writer: PdfFileWriter | IncrementalPdfFileWriter) -> bytes:
@@ -141,7 +148,7 @@ TAMPERED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         lambda plain: re.sub(rb"<3082[0-9A-F]{3000,}>", lambda found: b"<" + b"0" * (len(found[0]) - 2) + b">", plain),
         "altered",
     ),
-    "the signature taken out of the form": (unsealed, "no_signature"),
+    "the signature taken out of the form": (unsealed, "changed_after_signing"),
     "another's signature instead": (signed_again, "certificate_other_root"),
     "the first half": (lambda plain: plain[: len(plain) // 2], "damaged"),
     "the end cut off": (lambda plain: plain[:-30], "damaged"),
@@ -256,3 +263,94 @@ def test_a_damaged_document_is_refused_and_nothing_else_happens(
     assert codes(damaged, by) != ()
     with suppress(reading.DocumentUnreadable):
         reading.attached_credential(damaged)
+
+
+# What is made to be slow
+
+
+def brackets(count: int) -> bytes:
+    return b"%PDF-1.7\n1 0 obj\n" + b"(" * count + b"\nendobj\ntrailer\n<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n"
+
+
+def tables(_: bytes) -> bytes:
+    """Thousands of tables of objects, each naming the one before."""
+    body = bytearray(b"%PDF-1.7\n")
+    previous = 0
+    for _number in range(20_000):
+        place = len(body)
+        body += b"xref\n0 1\n0000000000 65535 f \ntrailer\n<</Size 1/Prev %d>>\n" % previous
+        previous = place
+    return bytes(body) + b"startxref\n%d\n%%%%EOF\n" % previous
+
+
+def predictors(_: bytes) -> bytes:
+    """Thirty megabytes to be undone byte by byte, in a few kilobytes."""
+    packed = zlib.compress(bytes(30 << 20), 9)
+    head = (
+        b"<</Type/XRef/Size 1/W[1 1 1]/Root 1 0 R/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 3>>/Length %d>>"
+    )
+    stream = b"1 0 obj\n" + head % len(packed) + b"stream\n" + packed + b"\nendstream\nendobj\n"
+    return b"%PDF-1.7\n" + stream + b"startxref\n9\n%%EOF\n"
+
+
+SLOW: dict[str, Callable[[bytes], bytes]] = {
+    "ten megabytes of brackets": lambda _: brackets(10 << 20),
+    "nineteen megabytes of brackets behind a genuine licence": lambda plain: plain + brackets(19 << 20),
+    "brackets before a genuine licence": lambda plain: brackets(10 << 20) + plain,
+    "dictionaries in dictionaries": lambda _: brackets(0).replace(b"obj\n\n", b"obj\n" + b"<</a" * 3_000_000),
+    "tables that name each other": tables,
+    "predictors": predictors,
+    "ranges of signatures": lambda _: brackets(0) + b"/ByteRange [0 1 2 3]" * 900_000 + b"startxref\n9\n%%EOF\n",
+    "ranges with an endless gap": lambda _: brackets(0) + (b"/ByteRange [0 " + b" " * 90) * 150_000 + b"%%EOF",
+    "a range over everything": lambda _: brackets(10 << 20) + b"/ByteRange [0 9 9 9999999]startxref %%EOF",
+    "a signature of megabytes": lambda _: (
+        b"%PDF-1.7\n/ByteRange [0 40 4000042 9]  <" + b"30" * 2_000_000 + b">startxref\n%%EOF\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_what_is_made_to_be_slow_is_refused_at_once_and_not_opened(what: str, by: Authority, plain: bytes) -> None:
+    slow = SLOW[what](plain)
+    assert len(slow) <= reading.LARGEST
+    began = process_time()
+
+    refused = codes(slow, by)
+
+    assert process_time() - began < 1  # second of one core; parsers take minutes
+    assert refused != ()
+
+
+def test_what_was_added_to_a_licence_is_not_read(by: Authority, plain: bytes) -> None:
+    """The update swaps the attached credential: what counts is the one that was sealed."""
+    writer = IncrementalPdfFileWriter(BytesIO(plain))
+    spec = embed.FileSpec(
+        file_spec_string="credential.json",
+        file_name="credential.json",
+        embedded_data=embed.EmbeddedFileObject.from_file_data(writer, b'{"forged":true}'),
+        af_relationship=generic.pdf_name("/Data"),
+    )
+    writer.root["/AF"] = generic.ArrayObject([writer.add_object(spec.as_pdf_object())])
+    writer.update_root()  # type: ignore[no-untyped-call]
+    updated = written(writer)
+    assert reading.attached_credential(updated) == b'{"forged":true}'
+
+    found = reading.read(updated, by.root.certificate, AT)
+
+    assert found.credential == reading.attached_credential(plain)
+    assert [reason.code for reason in found.signature.reasons] == ["changed_after_signing"]
+
+
+def test_a_second_signature_over_everything_does_not_hide_the_first(by: Authority, plain: bytes) -> None:
+    """One under the same root: both hold, and still it is not the document that the authority sealed."""
+    other = authority("别的机关", root=by.root)
+    again = signing.sign(unsealed(plain), other.signer, name="别的机关", reason="x", at=AT)
+
+    assert codes(again, by) != ()
+
+
+def test_a_document_of_nobody_known_is_not_opened(plain: bytes) -> None:
+    found = reading.read(plain, authority().root.certificate, AT)
+
+    assert not found.opened
+    assert found.credential is None

@@ -83,6 +83,19 @@ def test_after_a_compromise_the_same_request_is_signed_anew(asking: Town) -> Non
         ({"type": ["VerifiableCredential", "LicenceCredential"]}, "reserved"),
         ({"type": ["VerifiableCredential", "LicenceCopyCredential"]}, "reserved"),
         ({"type": ["VerifiableCredential", "BitstringStatusListCredential"]}, "reserved"),
+        ({"type": ["VerifiableCredential", "TrustList"]}, "reserved"),
+        ({"type": ["VerifiableCredential", f"{BASE}/contexts/licence/v1.json#LicenceCredential"]}, "reserved"),
+        ({"type": ["VerifiableCredential", "vocabulary:LicenceCredential"]}, "reserved"),
+        (
+            {
+                "@context": [
+                    V2,
+                    {"Harmless": "https://www.w3.org/ns/credentials/status#BitstringStatusListCredential"},
+                ],
+                "type": ["VerifiableCredential", "Harmless"],
+            },
+            "reserved",
+        ),
         ({"id": f"{BASE}/licences/1.2.3"}, "reserved"),
         ({"name": "长" * 200_000}, "too_large"),
     ],
