@@ -118,7 +118,13 @@ def view(
 
 def shown_record(record: Mapping[str, Any], schema: str, holder: HolderKind, reader: Reader) -> dict[str, Any]:
     """One record with only what a reader may see of it: :func:`view` with the hub's own rules and schemas."""
-    return view(schema, holder, reader).of(record)
+    return _own_view(schema, holder, reader).of(record)
+
+
+@cache
+def _own_view(schema: str, holder: HolderKind, reader: Reader) -> View:
+    """Made once: there are few schemas, holders and readers, and many records."""
+    return view(schema, holder, reader)
 
 
 def without_identifiers(text: str, kinds: tuple[str, ...] = ("resident_id", "mobile_number")) -> str:
