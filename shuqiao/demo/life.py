@@ -19,6 +19,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from shuqiao.demo import credit, licensing_files, market, tax_store
+from shuqiao.demo.credit_faults import CREDIT_FAULTS
+from shuqiao.demo.credit_faults import planted as planted_credit_faults
 from shuqiao.demo.faults import Outcome, planned
 from shuqiao.demo.rosters import CONNECTORS, City, roster
 from shuqiao.demo.rows import MAKERS, Written, written_on
@@ -153,7 +155,23 @@ def expected(city: City, connector: str, day: int = 0) -> Expected:
 
 
 def fault_table(city: City) -> list[dict[str, object]]:
-    """Every fault planted on day 0: connector, kind, what it is, rows, what must become of them."""
+    """Every fault planted on day 0: connector, kind, what it is, rows, what must become of them.
+
+    First those that a schema or the source's reader refuses, or that are repeated; then those of public credit data.
+    """
+    credit_faults = [
+        {
+            "connector": connector,
+            "kind": str(each.kind),
+            "zh": each.zh,
+            "en": each.en,
+            "rows": sum(found.kind is each.kind for found in planted_credit_faults(city, connector).values()),
+            "outcome": each.found_as,
+            "refused": 0,
+        }
+        for connector, kinds in CREDIT_FAULTS.items()
+        for each in kinds
+    ]
     return [
         {
             "connector": connector,
@@ -166,7 +184,7 @@ def fault_table(city: City) -> list[dict[str, object]]:
         }
         for connector in CONNECTORS
         for fault, count in planned(connector, roster(city, connector).size)
-    ]
+    ] + credit_faults
 
 
 _NAMES = {

@@ -34,6 +34,8 @@ def test_faults_are_listed_with_exact_numbers() -> None:
     rows = json.loads(run(app, ["faults", "--json"]).stdout)
     market = {row["kind"]: row["rows"] for row in rows if row["connector"] == "market-supervision.enterprise"}
     assert market["uscc_check_character"] == 15
+    contradictions = {row["kind"]: row["rows"] for row in rows if row["outcome"].startswith("discrepancy")}
+    assert contradictions == dict.fromkeys(("other_name", "other_representative", "other_status", "other_address"), 3)
     assert "校验码" in run(app, ["faults"]).stdout
 
 

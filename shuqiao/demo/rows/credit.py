@@ -300,6 +300,8 @@ def _plant(row: Row, fault: Planted, party: Enterprise, yuan: int, decided: dt.d
             row |= {"CF_XDR_SHXYM": "", "CF_XDR_ZJLX": OTHER_CODE, "CF_XDR_ZJHM": f"AJ{row['ID'].replace('-', '')}"}
             if fault.kind in {Kind.ENDING_VARIANT, Kind.NEAR_DUPLICATE}:
                 row["CF_XDR_GSZC"] = ""
+            if fault.kind is Kind.NAMESAKE:  # nothing but the registration number tells one from the other
+                row["CF_FRDB"] = ""
 
 
 def _reported(decided: dt.date, number: int, life: Life) -> str:
