@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,15 +16,16 @@ from cryptography.hazmat.primitives import hashes
 from registry.api.pages.finding import HEADLINES, WORTH
 from registry.credentials.trust_list import TrustList, TrustListRefused, load
 from registry.credentials.verify import verify
-from registry.credentials.verify.verdict import Outcome, Verdict
+from registry.credentials.verify.status import edition_of
+from registry.credentials.verify.verdict import CheckFailed, Outcome, Verdict
 from schemas.masking import mask
 from shuqiao.cli import output
 from shuqiao.cli.exit_codes import ExitCode
 from shuqiao.cli.failures import Failure, usage
-from shuqiao.status_cache import StatusCache
+from shuqiao.status_cache import NotFetched, StatusCache
 
 MAX_BYTES = 64 << 20
-"""Of what is read from stdin; the verifier has limits of its own, each with its reason."""
+"""Of what is read from a file or stdin; the verifier has limits of its own, each with its reason."""
 
 _EXIT = {
     Outcome.VALID: ExitCode.DONE,
@@ -41,7 +43,14 @@ def exit_code(verdict: Verdict) -> ExitCode:
 def verdict_on(body: bytes, trust: TrustList, cache: StatusCache) -> tuple[Verdict, StatusCache]:
     """Verify a document; and the cache as it was used. Asks for status lists only where the trusted issuers are."""
     hosts = {host_of(did) for did in trust.issuers}
-    used = cache.restricted(lambda url: urlsplit(url).netloc in hosts)
+
+    def begin_of(url: str, list_body: bytes) -> datetime | None:
+        try:
+            return edition_of(url, list_body, trust, datetime.now(UTC))
+        except CheckFailed as failure:
+            raise NotFetched(f"{failure.zh} {failure.en}") from failure
+
+    used = cache.restricted(lambda url: urlsplit(url).netloc in hosts, begin_of)
     return verify(body, trust, used, datetime.now(UTC)), used
 
 
@@ -51,22 +60,40 @@ def host_of(did: str) -> str:
 
 
 def trust_list(path: Path | None, root: Path | None, hub: str, cache: StatusCache) -> TrustList:
-    """The trust list from a file, else from the hub, else as it was kept. Raises Failure."""
+    """The trust list from a file, else from the hub, else as it was kept.
+
+    One that is older than another of the same hub seen before is not used: it may not say yet which key was stolen.
+    Raises Failure.
+    """
+    given = None if root is None else _certificate(root)
     if path is not None:
         body, place = _read(path), str(path)
     else:
         place = f"{hub}/trust-list.json"
-        kept = cache.document(place)
+        kept = cache.restricted(lambda url: url == place, partial(_issued_at, root=given)).document(place)
         if kept is None:
             why = cache.failures.get(place, "没有保存过 none was kept")
             remedy = "指定文件 give the file: --trust trust-list.json; or the hub's address: --hub https://…"
             raise usage(f"没有信任列表 no trust list: {why}", remedy, place=place)
         body = kept.body
+    now = datetime.now(UTC)
     try:
-        return load(body, root=None if root is None else _certificate(root), at=datetime.now(UTC))
+        found = load(body, root=given, at=now)
+        name = f"trust list of {found.hub} under {fingerprint(found.root)}"
+        found = load(body, root=given, at=now, newest_seen=cache.newest_seen(name))
     except TrustListRefused as error:
         remedy = "从平台重新取得 fetch a new one from the hub: <hub>/trust-list.json"
         raise Failure(ExitCode.MISCONFIGURED, f"信任列表不可信 {error.zh}: {error.en}", remedy, place) from error
+    cache.saw(name, found.issued_at)
+    return found
+
+
+def _issued_at(url: str, body: bytes, *, root: x509.Certificate | None) -> datetime:
+    del url
+    try:
+        return load(body, root=root, at=datetime.now(UTC)).issued_at
+    except TrustListRefused as error:
+        raise NotFetched(f"信任列表不可信 {error.zh}: {error.en}") from error
 
 
 def as_document(verdict: Verdict, trust: TrustList, cache: StatusCache, *, unmasked: bool) -> dict[str, Any]:
@@ -169,7 +196,8 @@ def document(path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise usage(f"无法读取文件 cannot read the file: {error.strerror}", place=str(path)) from error
 

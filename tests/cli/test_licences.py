@@ -6,14 +6,17 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from typer.testing import CliRunner
 
 from registry.api import clients
@@ -140,11 +143,7 @@ def test_the_server_gone_the_kept_lists_are_used_and_that_is_said(office: Office
     path = office.file(VALID)
     office.json("verify", path)
     office.close_api()
-    for kept in (office.folder / "cache/shuqiao/status").iterdir():
-        head, _, body = kept.read_bytes().partition(b"\n")
-        said = json.loads(head)
-        said["fetched_at"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
-        kept.write_bytes(json.dumps(said).encode() + b"\n" + body)
+    aged(office)
     answer = office.shuqiao("verify", path)
     assert answer.code == 0
     assert "未能取得" in answer.err
@@ -190,6 +189,115 @@ def test_a_status_list_elsewhere_is_never_asked_for(office: Office) -> None:
     cache = StatusCache(office.folder / "kept", offline=False, may_fetch=lambda url: url.startswith(office.town.base))
     assert cache.status_list("http://169.254.169.254/latest/meta-data") is None
     assert list(cache.failures) == ["http://169.254.169.254/latest/meta-data"]
+
+
+def aged(office: Office) -> None:
+    """Everything kept was fetched three hours ago: it is asked for again."""
+    for kept in (office.folder / "cache/shuqiao/status").iterdir():
+        head, _, body = kept.read_bytes().partition(b"\n")
+        said = json.loads(head)
+        said["fetched_at"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+        kept.write_bytes(json.dumps(said).encode() + b"\n" + body)
+
+
+@contextmanager
+def impostor(office: Office, answers: dict[str, bytes]) -> Iterator[list[str]]:
+    """Somebody else answers at the hub's address; the paths that were asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = next((body for path, body in answers.items() if self.path.startswith(path)), b"<html>log in</html>")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    address = ("127.0.0.1", urlsplit(office.town.base).port or 0)
+    with ThreadingHTTPServer(address, Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield asked
+        server.shutdown()
+        thread.join()
+
+
+def fetched(office: Office, path: str) -> bytes:
+    return requests.get(f"{office.town.base}{path}", timeout=10).content
+
+
+def test_what_was_kept_is_not_lost_to_who_answers_in_the_hubs_place(office: Office) -> None:
+    """A log-in page, or anything that is not signed: the kept lists stay, and serve."""
+    path = office.file(VALID)
+    office.json("verify", path)
+    office.close_api()
+    aged(office)
+    poisoned = json.dumps({"validFrom": datetime.now(UTC).isoformat()}).encode()
+    for answers in ({}, {"/status": poisoned, "/trust-list.json": poisoned}):
+        with impostor(office, answers) as asked:
+            found = office.json("verify", path)
+        assert len(asked) == 4
+        assert found["outcome"] == "valid"
+        assert len(found["notFetched"]) == 4
+        assert found["statusAge"] > 3600
+    assert office.json("verify", path, "--offline")["outcome"] == "valid"
+
+
+def test_yesterdays_lists_are_passed_over_for_those_seen_since(office: Office) -> None:
+    """The licence was suspended meanwhile: who replays the lists of before gains nothing."""
+    path = office.file(VALID)
+    lists = [str(each["statusListCredential"]) for each in json.loads(Path(path).read_bytes())["credentialStatus"]]
+    places = [each.removeprefix(office.town.base) for each in lists] + ["/trust-list.json"]
+    before = {place: fetched(office, place) for place in places}
+    office.town.now += timedelta(minutes=2)
+    office.town.feed(food(VALID, valid_to="2099-12-31", status="02"))
+    office.town.follow()
+    assert office.json("verify", path, code=10)["outcome"] == "suspended"
+    office.close_api()
+    aged(office)
+    with impostor(office, before):
+        found = office.json("verify", path, code=10)
+        answer = office.shuqiao("verify", path)
+    assert found["outcome"] == "suspended"
+    assert "旧版本" in answer.err
+
+
+def test_an_older_trust_list_than_one_seen_before_is_refused(office: Office) -> None:
+    """It may hide that a key was stolen. Also as a file; also offline; but not another hub's with the same name."""
+    from registry.credentials import build  # noqa: PLC0415
+    from registry.licences import trust  # noqa: PLC0415
+
+    town, now = office.town, datetime.now(UTC)
+    files = []
+    for name, at in (("older", now), ("newer", now + timedelta(minutes=1))):
+        body = trust.trust_list_document(
+            town.connection, town.ring, base=town.base, resources=build.published(town.types.all, town.base), now=at
+        )
+        files.append(office.folder / f"{name}.json")
+        files[-1].write_bytes(body)
+    older, newer = map(str, files)
+    path = office.file(VALID)
+    assert office.json("verify", path, "--trust", older)["outcome"] == "valid"
+    assert office.json("verify", path, "--trust", newer)["outcome"] == "valid"
+    for words in ([], ["--offline"]):
+        refused = office.shuqiao("verify", path, "--trust", older, *words)
+        assert refused.code == 4
+        assert "早于此前见过的" in refused.err
+    elsewhere = str(office.folder / "elsewhere")
+    assert office.json("verify", path, "--trust", older, "--status-cache", elsewhere)["outcome"] == "valid"
+
+
+def test_an_answer_that_is_no_trust_list_is_told_where_none_was_kept(office: Office) -> None:
+    path = office.file(VALID)
+    office.close_api()
+    with impostor(office, {}):
+        answer = office.shuqiao("verify", path)
+    assert answer.code == 4
+    assert "信任列表" in answer.err
 
 
 def test_a_damaged_cache_is_as_none(office: Office) -> None:

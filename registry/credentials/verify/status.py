@@ -102,6 +102,20 @@ def read(entry: Entry, issuer: str, trust: TrustList, statuses: StatusSource, at
         _fail("list_index", "状态序号超出列表", "the status index lies outside the list")
 
 
+def edition_of(url: str, body: bytes, trust: TrustList, at: datetime) -> datetime | None:
+    """When the edition begins that was published at an address, its form and signature checked; for who keeps lists.
+
+    Raises CheckFailed: those of :func:`read` that are not about an entry nor about its being current.
+    """
+    try:
+        issuer = model.id_of(parse_object(body).get("issuer")) or ""
+    except DocumentRefused as error:
+        _fail("list_unreadable", f"状态列表无法读取：{error.zh}", f"the status list cannot be read: {error.en}")
+    known = _check(url, body, issuer, trust, at)
+    trust.remembered["list", url] = known
+    return known.valid_from
+
+
 def _check(url: str, body: bytes, issuer: str, trust: TrustList, at: datetime) -> _Checked:
     try:
         document = parse_object(body)
