@@ -24,6 +24,10 @@ from registry.api.routes import (
     credentials,
     credit,
     credit_cases,
+    credit_counts,
+    credit_consents,
+    credit_lending,
+    credit_matches,
     datasets,
     entities,
     health,
@@ -101,6 +105,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         quarantine,
         credit,
         credit_cases,
+        credit_counts,
+        credit_consents,
+        credit_lending,
+        credit_matches,
     ):
         api.include_router(module.router)
     app.include_router(api)

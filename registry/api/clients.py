@@ -21,16 +21,19 @@ READ_ALL = "read:*"
 LICENCE_ALL = "licence:*"
 CREDIT_PUBLIC = "credit:public"
 CREDIT_DEPARTMENT = "credit:department"
+CREDIT_BANK = "credit:bank"
+CREDIT_CONSENT = "credit:consent"
+CREDIT_EXCHANGE = "credit:exchange"
 CREDIT_CASES = "credit:cases"
 CREDIT_DECIDE = "credit:decide:"
 """Before the name of the department that decides."""
 _SCOPE = re.compile(
     r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})|licence:(\*|[a-z][a-z0-9_]{0,62})|issue:([0-9]{6}|[0-9A-Z]{18})"
-    r"|credit:(public|department|cases|decide:[a-z][a-z0-9_-]{0,59})"
+    r"|credit:(public|department|bank|consent|exchange|cases|decide:[a-z][a-z0-9_-]{0,59})"
 )
 _SCOPES = (
     "read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code>, credit:public, credit:department,"
-    " credit:cases, credit:decide:<department> or operate"
+    " credit:bank, credit:consent, credit:exchange, credit:cases, credit:decide:<department> or operate"
 )
 _COLUMNS = "id, name, scopes, created_at, revoked_at"
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1
@@ -67,7 +70,9 @@ def add(database_url: str, name: str, scopes: Sequence[str]) -> NewClient:
     ``read:<dataset>``, ``read:*``: records; ``licence:<type>``, ``licence:*``: licences in every form, and copies of
     them; ``issue:<issuer code>``: credentials of one's own, signed for that issuer; ``credit:public``: what may be
     published of an enterprise; ``credit:department``: its file, its credit record and the measures, as departments get
-    them; ``credit:cases``: file repairs and objections for enterprises; ``credit:decide:<department>``: decide those
+    them; ``credit:bank``: what lenders get with an enterprise's consent; ``credit:consent``: enter and revoke consents
+    for enterprises; ``credit:exchange``: the permits and penalties to be made public, for the upper-level platform;
+    ``credit:cases``: file repairs and objections for enterprises; ``credit:decide:<department>``: decide those
     about what that department recorded; ``operate``: batches, quarantine, discrepancies, matches, and cases as the hub.
     """
     if not name.strip():

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from registry.api.consent_models import BasisConsent
 from registry.api.models import Answer, Source, Title
 
 _AT = "2026-11-23T05:36:52Z"
@@ -277,7 +278,7 @@ class CreditRecord(Answer):
     status: str | None
     as_of: datetime
     day: date
-    reader: Literal["public", "department"]
+    reader: Literal["public", "department", "bank"]
     catalogue: str = Field(description="The edition of the catalogue of public credit information")
     sources: dict[str, list[Source]]
     records: list[ShownRecord]
@@ -285,6 +286,10 @@ class CreditRecord(Answer):
         default=None, description="For departments: datasets with records of which no rule says who may see them"
     )
     evaluations: list[KeptEvaluation] | None = Field(default=None, description="For departments")
+    purpose: str | None = Field(default=None, description="For banks, as are the next three")
+    case_number: str | None = None
+    consents: list[BasisConsent] | None = None
+    not_consented: list[str] | None = None
 
 
 class Holding(Answer):
@@ -408,6 +413,42 @@ class DiscrepancyPage(Answer):
     as_of: datetime
     discrepancies: list[Discrepancy]
     next: str | None
+
+
+class DiscrepancyCount(Answer):
+    """Discrepancies of one department and field on one day."""
+
+    day: date
+    department: str
+    field: str
+    opened: int
+    closed: int
+    open_in_the_evening: int = Field(description="Of today: open now")
+
+
+class DiscrepancyCounts(Answer):
+    """Counts by day, department and field; what has none on a day is left out."""
+
+    model_config = _with_example(
+        as_of=_AT,
+        since="2026-11-01",
+        until="2026-11-23",
+        counts=[
+            {
+                "day": "2026-11-23",
+                "department": "tax",
+                "field": "name",
+                "opened": 2,
+                "closed": 1,
+                "open_in_the_evening": 14,
+            }
+        ],
+    )
+
+    as_of: datetime
+    since: date
+    until: date
+    counts: list[DiscrepancyCount]
 
 
 class Finding(Answer):

@@ -10,7 +10,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import credit_case_models, credit_models, licence_models, models, problems, security
+from registry.api import (
+    consent_models,
+    credit_case_models,
+    credit_match_models,
+    credit_models,
+    licence_models,
+    models,
+    problems,
+    security,
+)
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -45,7 +54,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(models).values(),
         *vars(licence_models).values(),
         *vars(credit_models).values(),
+        *vars(consent_models).values(),
         *vars(credit_case_models).values(),
+        *vars(credit_match_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -102,8 +113,11 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/verify$", (problems.UNSUPPORTED_MEDIA_TYPE, problems.NOT_READY)),
         (r"^/credentials/(issue|status)$", (problems.CREDENTIAL_REFUSED,)),
         (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
+        (r"\{enterprise\}/(lending|credit|report)$", (problems.CONSENT_REQUIRED,)),
+        (r"/credit/consents$", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases$|/credit/cases/\{case\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases", (problems.NOT_READY,)),
+        (r"/credit/matches/\{match\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
         (r"^/readyz$", (problems.NOT_READY,)),
     )

@@ -130,6 +130,11 @@ LICENCE_NOT_VALID = _caller(
     "licence-not-valid", 409, "证照当前无效", "The licence is not valid now",
     "只有有效的现行版本可以制作加注件。", "Copies are made of the current version of a valid licence only.",
 )  # fmt: skip
+CONSENT_REQUIRED = _caller(
+    "consent-required", 403, "未获企业授权", "The enterprise's consent does not cover this",
+    "unmet 列出全部原因；请取得企业授权，或只查询已授权的数据项、用途。",
+    "unmet has every reason: get the enterprise's consent, or ask for what it covers only.",
+)  # fmt: skip
 CREDIT_REFUSED = _caller(
     "credit-refused", 409, "公共信用事项不能这样办理", "This cannot be done with the case, match or consent now",
     "reason 是稳定的代码；detail 说明原因，unmet 列出全部未满足的条件。",
@@ -167,7 +172,7 @@ TYPES: Mapping[str, ProblemType] = {
         INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, AMBIGUOUS_IDENTIFIER,
         INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED,
         TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
-        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, SIGNING_UNAVAILABLE,
+        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
         DATABASE_UNAVAILABLE, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
     )
 }  # fmt: skip

@@ -7,8 +7,12 @@
 ``dataset_reader`` a client that may read the dataset in the path: ``read:<dataset>`` or ``read:*``
 ``licence_reader`` a client that may read the licences of at least one type: ``licence:<type>`` or ``licence:*``
 ``issuing_client`` a client that may have credentials signed for at least one issuer: ``issue:<issuer code>``
-``credit_reader``  a client that may read credit records: ``credit:public`` or ``credit:department``
+``credit_reader``  a client that may read credit records: ``credit:public``, ``credit:department`` or ``credit:bank``
 ``credit_office``  a client that may read enterprises' files and measures: ``credit:department``
+``credit_bank``    a client that reads what enterprises consented to: ``credit:bank``
+``consent_window`` a client that enters and revokes consents for enterprises: ``credit:consent`` or ``operate``
+``consent_party``  a client that has to do with consents: these two, or ``credit:bank`` for those given to it
+``credit_platform`` a client that takes over permits and penalties to be made public: ``credit:exchange``
 ``case_window``    a client that files repairs and objections for enterprises: ``credit:cases``
 ``case_decider``   a client that decides them for at least one department: ``credit:decide:<department>``
 ``case_office``    a client that takes them on or not: ``credit:decide:<department>`` or ``operate``
@@ -31,9 +35,12 @@ from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
 
 from registry.api.clients import (
+    CREDIT_BANK,
     CREDIT_CASES,
+    CREDIT_CONSENT,
     CREDIT_DECIDE,
     CREDIT_DEPARTMENT,
+    CREDIT_EXCHANGE,
     CREDIT_PUBLIC,
     LICENCE_ALL,
     OPERATE,
@@ -57,6 +64,9 @@ _bearer = OAuth2(
                 "issue:{issuer code}": "credentials of one's own, signed for that issuer 以该机构名义签发凭证",
                 CREDIT_PUBLIC: "credit records as far as they are public 可公示的信用信息",
                 CREDIT_DEPARTMENT: "enterprises' files, credit records, measures 企业档案、信用记录、奖惩措施",
+                CREDIT_BANK: "what enterprises consented to for lending 经企业授权的融资数据项、信用记录与报告",
+                CREDIT_CONSENT: "enter and revoke consents for enterprises 代企业登记、撤销授权",
+                CREDIT_EXCHANGE: "permits and penalties for the upper-level platform 双公示数据上报",
                 CREDIT_CASES: "file repairs and objections for enterprises 代信用主体提交信用修复与异议申请",
                 "credit:decide:{department}": "decide cases about what it recorded 办理本部门认定信息的申请",
                 "operate": "batches, quarantine, discrepancies, matches, cases 批次、退回数据、数据差异、匹配与申请",
@@ -97,6 +107,21 @@ class Caller:
     def is_department(self) -> bool:
         """Whether it gets credit records as departments do; else as the public does."""
         return CREDIT_DEPARTMENT in self.scopes
+
+    @property
+    def is_bank(self) -> bool:
+        """Whether it reads what enterprises consented to."""
+        return CREDIT_BANK in self.scopes
+
+    @property
+    def enters_consents(self) -> bool:
+        """Whether it is a window at which enterprises give and revoke consents."""
+        return CREDIT_CONSENT in self.scopes
+
+    @property
+    def sees_public_credit(self) -> bool:
+        """Whether it gets credit records as the public does without saying so."""
+        return CREDIT_PUBLIC in self.scopes
 
     @property
     def files_cases(self) -> bool:
@@ -167,10 +192,10 @@ async def issuing_client(request: Request, authorization: Annotated[str | None, 
 
 
 async def credit_reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
-    """A client that may read credit records, as the public or as a department."""
+    """A client that may read credit records, as the public, as a department, or as a bank with a consent."""
     caller = await _caller(request, authorization)
-    if not caller.scopes & {CREDIT_PUBLIC, CREDIT_DEPARTMENT}:
-        needed = f"{CREDIT_PUBLIC} / {CREDIT_DEPARTMENT}"
+    if not caller.scopes & {CREDIT_PUBLIC, CREDIT_DEPARTMENT, CREDIT_BANK}:
+        needed = f"{CREDIT_PUBLIC} / {CREDIT_DEPARTMENT} / {CREDIT_BANK}"
         raise Problem(NOT_GRANTED, f"需要授权范围 {needed}。", f"The scope {needed} is needed.")
     only_declared(request)
     return caller
@@ -186,10 +211,43 @@ async def credit_office(request: Request, authorization: Annotated[str | None, S
     return caller
 
 
+async def credit_bank(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A lender; what it gets of an enterprise is that one's consent to say."""
+    caller = await _caller(request, authorization)
+    _expect_scope(caller.is_bank, CREDIT_BANK)
+    only_declared(request)
+    return caller
+
+
+async def consent_window(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that enters and revokes consents for enterprises, or the hub."""
+    caller = await _caller(request, authorization)
+    _expect_scope(caller.enters_consents or caller.operates, f"{CREDIT_CONSENT} / {OPERATE}")
+    only_declared(request)
+    return caller
+
+
+async def consent_party(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that has to do with consents; which ones it sees is the route's to say."""
+    caller = await _caller(request, authorization)
+    concerned = caller.enters_consents or caller.operates or caller.is_bank
+    _expect_scope(concerned, f"{CREDIT_CONSENT} / {CREDIT_BANK} / {OPERATE}")
+    only_declared(request)
+    return caller
+
+
+async def credit_platform(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that takes over the permits and penalties that are to be made public."""
+    caller = await _caller(request, authorization)
+    _expect_scope(CREDIT_EXCHANGE in caller.scopes, CREDIT_EXCHANGE)
+    only_declared(request)
+    return caller
+
+
 async def case_window(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
     """A client that files repairs and objections for enterprises, and takes back what it filed."""
     caller = await _caller(request, authorization)
-    _expect_case_scope(caller.files_cases, CREDIT_CASES)
+    _expect_scope(caller.files_cases, CREDIT_CASES)
     only_declared(request)
     return caller
 
@@ -197,7 +255,7 @@ async def case_window(request: Request, authorization: Annotated[str | None, Sec
 async def case_decider(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
     """A client that decides cases for at least one department."""
     caller = await _caller(request, authorization)
-    _expect_case_scope(bool(caller.decides_for), f"{CREDIT_DECIDE}<department>")
+    _expect_scope(bool(caller.decides_for), f"{CREDIT_DECIDE}<department>")
     only_declared(request)
     return caller
 
@@ -205,7 +263,7 @@ async def case_decider(request: Request, authorization: Annotated[str | None, Se
 async def case_office(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
     """A client that takes cases on: for a department, or as the hub."""
     caller = await _caller(request, authorization)
-    _expect_case_scope(bool(caller.decides_for) or caller.operates, f"{CREDIT_DECIDE}<department> / {OPERATE}")
+    _expect_scope(bool(caller.decides_for) or caller.operates, f"{CREDIT_DECIDE}<department> / {OPERATE}")
     only_declared(request)
     return caller
 
@@ -214,7 +272,7 @@ async def case_party(request: Request, authorization: Annotated[str | None, Secu
     """A client that files cases, decides them, or is the hub's; which ones it sees is the route's to say."""
     caller = await _caller(request, authorization)
     concerned = caller.files_cases or bool(caller.decides_for) or caller.operates
-    _expect_case_scope(concerned, f"{CREDIT_CASES} / {CREDIT_DECIDE}<department> / {OPERATE}")
+    _expect_scope(concerned, f"{CREDIT_CASES} / {CREDIT_DECIDE}<department> / {OPERATE}")
     only_declared(request)
     return caller
 
@@ -235,6 +293,7 @@ async def operator(request: Request, authorization: Annotated[str | None, Securi
 
 RULES: tuple[Callable[..., Any], ...] = (
     public, known_client, reader, dataset_reader, licence_reader, issuing_client, credit_reader, credit_office,
+    credit_bank, consent_window, consent_party, credit_platform,
     case_window, case_decider, case_office, case_party, sharing_client, operator,
 )  # fmt: skip
 
@@ -246,6 +305,10 @@ LicenceReader = Annotated[Caller, Depends(licence_reader)]
 IssuingClient = Annotated[Caller, Depends(issuing_client)]
 CreditReader = Annotated[Caller, Depends(credit_reader)]
 CreditOffice = Annotated[Caller, Depends(credit_office)]
+CreditBank = Annotated[Caller, Depends(credit_bank)]
+ConsentWindow = Annotated[Caller, Depends(consent_window)]
+ConsentParty = Annotated[Caller, Depends(consent_party)]
+CreditPlatform = Annotated[Caller, Depends(credit_platform)]
 CaseWindow = Annotated[Caller, Depends(case_window)]
 CaseDecider = Annotated[Caller, Depends(case_decider)]
 CaseOffice = Annotated[Caller, Depends(case_office)]
@@ -304,7 +367,7 @@ async def identified(request: Request, token: str) -> Caller:
     return Caller(client.id, claims.scopes & client.scopes)
 
 
-def _expect_case_scope(granted: bool, needed: str) -> None:  # noqa: FBT001
+def _expect_scope(granted: bool, needed: str) -> None:  # noqa: FBT001
     if not granted:
         raise Problem(NOT_GRANTED, f"需要授权范围 {needed}。", f"The scope {needed} is needed.")
 

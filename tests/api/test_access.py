@@ -57,7 +57,9 @@ VALUES = {
     "identifier": str(Identifier("11100000MB0143028R002", "330203", "1", 1)),
     "copy": "none",
     "enterprise": uscc(1),
+    "consent": "none",
     "case": "1",
+    "match": "1",
     "code": "330203",
     "group": "1",
     "purpose": "message",
@@ -66,6 +68,7 @@ VALUES = {
 }
 EVERY = (
     "read:*", "operate", "licence:*", "issue:330203", "credit:public", "credit:department", "credit:cases",
+    "credit:bank", "credit:consent", "credit:exchange",
     "credit:decide:credit",
 )  # fmt: skip
 ALLOWS = {
@@ -74,8 +77,12 @@ ALLOWS = {
     security.dataset_reader: ("read:legal_entity", "read:*"),
     security.licence_reader: ("licence:*",),
     security.issuing_client: ("issue:330203",),
-    security.credit_reader: ("credit:public", "credit:department"),
+    security.credit_reader: ("credit:public", "credit:department", "credit:bank"),
     security.credit_office: ("credit:department",),
+    security.credit_bank: ("credit:bank",),
+    security.consent_window: ("credit:consent", "operate"),
+    security.consent_party: ("credit:consent", "credit:bank", "operate"),
+    security.credit_platform: ("credit:exchange",),
     security.case_window: ("credit:cases",),
     security.case_decider: ("credit:decide:credit",),
     security.case_office: ("credit:decide:credit", "operate"),

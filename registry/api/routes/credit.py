@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from registry.api import credit_answers
 from registry.api import credit_models as models
 from registry.api.credit_answers import AmbiguousIdentifier, CreditReader, Found, UnknownEnterprise
+from registry.api.lenders import answered_by_consent
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import (
@@ -22,10 +23,12 @@ from registry.api.problems import (
     Problem,
     parameter_error,
 )
+from registry.api.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.representations import answer, now, plain
 from registry.api.security import Caller, CreditOffice, Operator
 from registry.api.security import CreditReader as CreditCaller
 from registry.api.state import state_of
+from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import china_day
 from registry.domain.credit.measures import default_measures
 from registry.storage.reads import credit
@@ -80,19 +83,32 @@ async def record(
         Query(description="Only what was, or will be, to be seen on that day too; without: today 日期"),
     ] = None,
     reader: Annotated[
-        Literal["public", "department"] | None,
+        CreditReader | None,
         Query(description="As this reader sees it; without: as far as the token's scopes allow 查询主体"),
     ] = None,
+    access_purpose: AccessPurpose = None,
+    case_number: CaseNumber = None,
 ) -> Response:
-    """The records that may be seen, with the reason and the last day of each. 公共信用记录."""
+    """The records that may be seen, with the reason and the last day of each; banks by consent. 公共信用记录."""
     app, at = state_of(request), now()
     wanted = _reader(caller, reader)
     if day is not None and day < _FIRST_DAY:
         zh, en = f"日期早于 {_FIRST_DAY}。", f"Expected a day from {_FIRST_DAY} on."
         raise Problem(INVALID_PARAMETER, zh, en, errors=[parameter_error("day", zh, en)])
+    known, seen_on = await app.datasets(), day or china_day(at)
     try:
+        if wanted == "bank":
+            purpose, items = stated(access_purpose, case_number), default_lending_rules()
+            said = await answered_by_consent(
+                request, caller, enterprise, purpose, None, "credit_record",
+                lambda pool, found, permitted: credit_answers.record(
+                    pool, known, found, "bank", seen_on, at, items.datasets_of(permitted)
+                ),
+                at,
+            )  # fmt: skip
+            return answer(said)
         found = await _found(request, enterprise)
-        said = await credit_answers.record(app.pool, await app.datasets(), found, wanted, day or china_day(at), at)
+        said = await credit_answers.record(app.pool, known, found, wanted, seen_on, at)
     except UnknownEnterprise as error:
         raise _nothing() from error
     return answer(said)
@@ -104,16 +120,29 @@ async def report(
     caller: CreditCaller,
     enterprise: Enterprise,
     reader: Annotated[
-        Literal["public", "department"] | None,
+        CreditReader | None,
         Query(description="The edition for this reader; without: as far as the token's scopes allow 报告版本"),
     ] = None,
+    access_purpose: AccessPurpose = None,
+    case_number: CaseNumber = None,
 ) -> Response:
     """The credit report of today, with the data's age and the numbers to check it by. 公共信用信息报告."""
-    app = state_of(request)
+    app, at = state_of(request), now()
     wanted = _reader(caller, reader)
+    known = await app.datasets()
     try:
+        if wanted == "bank":
+            purpose, items = stated(access_purpose, case_number), default_lending_rules()
+            said = await answered_by_consent(
+                request, caller, enterprise, purpose, None, "credit_report",
+                lambda pool, found, permitted: credit_answers.report(
+                    pool, known, found, "bank", at, items.datasets_of(permitted)
+                ),
+                at,
+            )  # fmt: skip
+            return answer(said)
         found = await _found(request, enterprise)
-        return answer(await credit_answers.report(app.pool, await app.datasets(), found, wanted, now()))
+        return answer(await credit_answers.report(app.pool, known, found, wanted, at))
     except UnknownEnterprise as error:
         raise _nothing() from error
 
@@ -222,9 +251,13 @@ async def _found(request: Request, enterprise: str) -> Found:
 
 
 def _reader(caller: Caller, wanted: CreditReader | None) -> CreditReader:
-    """As whom the caller reads: a department may also ask what the public sees. Raises Problem."""
+    """As whom the caller reads: departments and banks may also ask what the public sees. Raises Problem."""
     if wanted == "department" and not caller.is_department:
         raise Problem(NOT_GRANTED, "需要授权范围 credit:department。", "The scope credit:department is needed.")
+    if wanted == "bank" and not caller.is_bank:
+        raise Problem(NOT_GRANTED, "需要授权范围 credit:bank。", "The scope credit:bank is needed.")
+    if wanted is None and caller.is_bank and not (caller.is_department or caller.sees_public_credit):
+        return "bank"
     return wanted or ("department" if caller.is_department else "public")
 
 

@@ -27,7 +27,7 @@ class Consent:
     """The client that may read."""
     purpose: str
     items: frozenset[str]
-    """Data items by name, such as ``administrative_penalty``."""
+    """Data items by name, such as ``penalties`` (``lending/<edition>.yaml``)."""
     valid_from: datetime
     valid_until: datetime
     """The first moment at which it no longer holds."""
@@ -61,7 +61,7 @@ def check(
     is told about the consent, not even that it exists.
     """
     if consent is None or consent.grantee != client or (entity is not None and consent.entity != entity):
-        return Refused((_NONE,))
+        return Refused((NO_CONSENT,))
     reasons = []
     if consent.revoked_at is not None and at >= consent.revoked_at:
         reasons.append(_revoked(consent.revoked_at))
@@ -105,7 +105,7 @@ def expect_sound(
 
 
 _DIGEST = 32
-_NONE = Reason("no_consent", "没有该主体对本机构的授权", "there is no consent of this subject for this client")
+NO_CONSENT = Reason("no_consent", "没有该主体对本机构的授权", "there is no consent of this subject for this client")
 
 
 def _revoked(at: datetime) -> Reason:
