@@ -68,7 +68,10 @@ def canonical(entry: Entry, index: int) -> bytes:
         "v": FORM,
     }
     # Plain names, whole numbers and texts only: so spelt, and in this order, orjson's output is that of RFC 8785.
-    return orjson.dumps({name: value for name, value in members.items() if value is not None})
+    try:
+        return orjson.dumps({name: value for name, value in members.items() if value is not None})
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"an entry cannot be said in JSON: {error}") from error
 
 
 def hash_at(entry: Entry, index: int) -> bytes:

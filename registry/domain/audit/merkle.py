@@ -1,7 +1,7 @@
 """The Merkle tree over a log: RFC 6962 section 2.1, as RFC 9162 section 2.1 has it, with SHA-256.
 
-A tree is cut into perfect subtrees, a :class:`Node` each: ``Node(level, index)`` stands over the leaves from
-``index * 2**level`` up to ``(index + 1) * 2**level``. A perfect subtree never changes once its leaves are there, so
+A tree is cut into perfect subtrees, a :class:`Node` each: ``Node(level, number)`` stands over the leaves from
+``number * 2**level`` up to ``(number + 1) * 2**level``. A perfect subtree never changes once its leaves are there, so
 that whoever keeps these hashes proves anything about the log from a few of them. Nothing here reads or writes anything.
 """
 
@@ -20,17 +20,17 @@ class Node(NamedTuple):
     """A perfect subtree by its height above the leaves and its number from the left, both from 0."""
 
     level: int
-    index: int
+    number: int
 
     @property
     def first(self) -> int:
         """The first leaf below it."""
-        return self.index << self.level
+        return self.number << self.level
 
     @property
     def end(self) -> int:
         """The leaf after its last one."""
-        return (self.index + 1) << self.level
+        return (self.number + 1) << self.level
 
 
 class Range(NamedTuple):

@@ -1,0 +1,1 @@
+"""The access log on the database: appended to, proven, signed, checked."""
