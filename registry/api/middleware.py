@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.api import cross_origin
 from registry.api.problems import INTERNAL, INVALID_REQUEST, TOO_LONG, Problem, respond
 
 QUERY_BYTES = 8192
@@ -43,6 +44,7 @@ class Envelope:
         state = scope.setdefault("state", {})
         trace_id = state["trace_id"] = _trace_id(scope)
         status = 0
+        path = _path(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -54,11 +56,12 @@ class Envelope:
                     cache = b"private, no-cache" if b"etag" in names else b"no-store"
                     headers.append((b"cache-control", cache))
                 headers.append((b"x-content-type-options", b"nosniff"))
+                headers += cross_origin.headers_for(path)
                 message["headers"] = headers
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_with_headers)
+            await self._answer(scope, path, receive, send_with_headers)
         except Exception:
             logging.getLogger(__name__).exception("a request failed, trace id %s", trace_id)
             if status:
@@ -67,12 +70,12 @@ class Envelope:
         finally:
             _write_line(scope, status, time.perf_counter() - begun)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, send)
+    async def _answer(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+        at_once = _refusal(scope) or cross_origin.preflight(scope, path)
+        if at_once is not None:
+            await at_once(scope, receive, send)
             return
-        scope["path"] = _path(scope)
+        scope["path"] = path
         await self._app(scope, _limited(receive, _body_bytes(scope)), send)
 
 
