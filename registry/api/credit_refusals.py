@@ -18,6 +18,7 @@ _KINDS: dict[str, ProblemType] = {
     "statement_missing": INVALID_BODY,
     "evidence_unsound": INVALID_BODY,
     "reason_missing": INVALID_BODY,
+    "by_missing": INVALID_BODY,
     "remedy_missing": INVALID_BODY,
     "consent_items": INVALID_BODY,
     "consent_purpose": INVALID_BODY,

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
 
-from registry.credit.enterprise_file import end_of, read_records
+from registry.credit.enterprise_file import read_records
 from registry.domain.credit.discrepancies import Discrepancy, discrepancies
 from registry.domain.credit.enterprise_file import FileRecord
 from registry.domain.credit.sources import Sources
@@ -43,18 +43,6 @@ class OpenedDiscrepancy:
     """``corrected``, ``authority_changed`` or ``gone``."""
 
 
-@dataclass(frozen=True, slots=True)
-class DayCount:
-    """Discrepancies of one department and field on one day."""
-
-    day: date
-    department: str
-    field: str
-    opened: int
-    closed: int
-    open_in_the_evening: int
-
-
 _COLUMNS: LiteralString = """
 SELECT o.id, o.entity, o.field, o.department, d.name AS dataset, o.key, o.value, o.authoritative_department,
     a.name AS authoritative_dataset, o.authoritative_key, o.authoritative_value, o.opened_at, o.closed_at,
@@ -78,25 +66,6 @@ def of_department(
 def of_entity(connection: psycopg.Connection, entity: str) -> list[OpenedDiscrepancy]:
     """The open discrepancies of an enterprise."""
     return _select(connection, "WHERE o.entity = %s AND o.closed_at IS NULL ORDER BY o.id", (entity,))
-
-
-def counts(connection: psycopg.Connection, since: date, until: date) -> list[DayCount]:
-    """Per day (of China, both ends included), department and field; days and fields without any are left out."""
-    with connection.cursor(row_factory=class_row(DayCount)) as cursor:
-        return cursor.execute(
-            """
-            SELECT (day AT TIME ZONE 'Asia/Shanghai')::date AS day, department, field,
-                count(*) FILTER (WHERE opened_at >= day) AS opened,
-                count(*) FILTER (WHERE closed_at < day + interval '1 day') AS closed,
-                count(*) FILTER (WHERE closed_at IS NULL OR closed_at >= day + interval '1 day') AS open_in_the_evening
-            FROM generate_series(%s::timestamptz, %s::timestamptz, interval '1 day') AS s(moment)
-            CROSS JOIN LATERAL (SELECT moment AS day) m
-            JOIN registry.discrepancy o
-                ON opened_at < day + interval '1 day' AND (closed_at IS NULL OR closed_at >= day)
-            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-            """,
-            (_start_of(since), _start_of(until)),
-        ).fetchall()
 
 
 def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sources, *, now: datetime) -> Counter[str]:
@@ -198,7 +167,3 @@ def _why_closed(
 def _select(connection: psycopg.Connection, where: LiteralString, values: Sequence[object]) -> list[OpenedDiscrepancy]:
     with connection.cursor(row_factory=class_row(OpenedDiscrepancy)) as cursor:
         return cursor.execute(_COLUMNS + where, values).fetchall()
-
-
-def _start_of(day: date) -> datetime:
-    return end_of(day).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -2,7 +2,7 @@
 
 A match never changes a record: an accepted one puts it into the enterprise's file, an undone one takes it out again. A
 decision holds as long as the record says the same of whom it is about; then it lapses, and the record is matched anew.
-What a person rejected or undid is never proposed again for the same words.
+What a person rejected or undid is never proposed again for the same words, unless a person reopens it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,35 @@ from registry.credit import following
 from registry.credit.following import RecordKey, columns
 from registry.credit.names import Wanted, enterprises, named_alike, named_by_identifier
 from registry.domain.credit import matching as rules
+from registry.domain.credit.cases import CreditRefused
 from registry.domain.credit.matching import Candidate, Subject
 from registry.domain.credit.sources import Sources
 
 RULE = "rule:"
 """Before the name of the rule, in ``decided_by``."""
 LONGEST_PAGE = 1000
+STATES = {
+    "candidate": ("待确认", "a candidate"),
+    "accepted": ("已归集", "accepted"),
+    "rejected": ("已否定", "rejected"),
+    "undone": ("已撤销", "undone"),
+    "lapsed": ("已失效", "lapsed"),
+}
+"""In both languages."""
 
 
-class MatchDecided(Exception):  # noqa: N818  (named for what the caller meets)
+class MatchDecided(CreditRefused):
     """The match is not in a state in which this can be decided; the message says which."""
 
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__("match_decided", zh, en)
 
-class UnknownMatch(LookupError):  # noqa: N818
+
+class UnknownMatch(CreditRefused):
     """There is no match of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("match_unknown", f"没有匹配 {number}", f"there is no match {number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,17 @@ class Match:
     found_at: datetime
     accepted_at: datetime | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rule or a person said of a match."""
+
+    at: datetime
+    decision: str
+    """``accepted``, ``rejected``, ``undone``, ``reopened``."""
+    decided_by: str
+    reason: str | None
 
 
 _COLUMNS: LiteralString = """
@@ -90,7 +116,11 @@ def concerning(connection: psycopg.Connection, entities: Sequence[str]) -> list[
 
 
 def accept(connection: psycopg.Connection, number: int, *, by: str, reason: str, now: datetime) -> Match:
-    """A person says that the record is about the enterprise. Raises UnknownMatch, MatchDecided."""
+    """A person says that the record is about the enterprise. Raises UnknownMatch, MatchDecided, CreditRefused.
+
+    The last without who and why: nobody's word is no decision.
+    """
+    _expect_person(by, reason)
     with connection.transaction():
         found = _for_decision(connection, number, "candidate")
         _end_others(connection, found)
@@ -98,7 +128,11 @@ def accept(connection: psycopg.Connection, number: int, *, by: str, reason: str,
 
 
 def reject(connection: psycopg.Connection, number: int, *, by: str, reason: str, now: datetime) -> Match:
-    """A person says that the record is not about the enterprise. Raises UnknownMatch, MatchDecided."""
+    """A person says that the record is not about the enterprise.
+
+    Raises UnknownMatch, MatchDecided, CreditRefused as :func:`accept` does.
+    """
+    _expect_person(by, reason)
     with connection.transaction():
         return _decide(connection, _for_decision(connection, number, "candidate"), "rejected", by, reason, now)
 
@@ -106,10 +140,39 @@ def reject(connection: psycopg.Connection, number: int, *, by: str, reason: str,
 def undo(connection: psycopg.Connection, number: int, *, by: str, reason: str, now: datetime) -> Match:
     """A person takes an accepted match back, whoever accepted it: the record leaves the enterprise's file.
 
-    Raises UnknownMatch, MatchDecided.
+    Raises UnknownMatch, MatchDecided, CreditRefused as :func:`accept` does.
     """
+    _expect_person(by, reason)
     with connection.transaction():
         return _decide(connection, _for_decision(connection, number, "accepted"), "undone", by, reason, now)
+
+
+def reopen(connection: psycopg.Connection, number: int, *, by: str, reason: str, now: datetime) -> Match:
+    """A person takes a rejection or an undoing back: the match lapses, and the record is matched anew.
+
+    Raises UnknownMatch, MatchDecided, CreditRefused as :func:`accept` does.
+    """
+    _expect_person(by, reason)
+    with connection.transaction():
+        found = _for_decision(connection, number, "rejected", "undone")
+        connection.execute(
+            "UPDATE registry.entity_match SET state = 'lapsed', decided_by = %s, decided_at = %s, reason = %s"
+            " WHERE id = %s",
+            (by, now, reason, number),
+        )
+        _put_down(connection, number, "reopened", by, reason, now)
+        following.announce(connection, [_record_of(connection, found)])
+        return _select(connection, "WHERE m.id = %s", (number,))[0]
+
+
+def decisions(connection: psycopg.Connection, number: int) -> list[Decision]:
+    """Everything that was decided about a match, in order."""
+    with connection.cursor(row_factory=class_row(Decision)) as cursor:
+        return cursor.execute(
+            "SELECT at, decision, decided_by, reason FROM registry.entity_match_decision WHERE match_id = %s"
+            " ORDER BY number",
+            (number,),
+        ).fetchall()
 
 
 def keep(
@@ -298,6 +361,7 @@ def _accept_by_rule(
         " score = %s, features = %s WHERE id = %s",
         (RULE + rule, now, now, candidate.score, Jsonb(asdict(candidate.features)), number),
     )
+    _put_down(connection, number, "accepted", RULE + rule, None, now)
     following.announce(connection, [record])
 
 
@@ -311,7 +375,24 @@ def _lapse(connection: psycopg.Connection, record: RecordKey, each: _Standing, n
         following.announce(connection, [record])
 
 
-def _for_decision(connection: psycopg.Connection, number: int, state: str) -> Match:
+def _put_down(
+    connection: psycopg.Connection, number: int, decision: str, by: str, reason: str | None, now: datetime
+) -> None:
+    """Put a decision down for good; the caller holds the match."""
+    connection.execute(
+        "INSERT INTO registry.entity_match_decision (match_id, number, at, decision, decided_by, reason)"
+        " SELECT %s, count(*) + 1, %s, %s, %s, %s FROM registry.entity_match_decision WHERE match_id = %s",
+        (number, now, decision, by, reason, number),
+    )
+
+
+def _record_of(connection: psycopg.Connection, found: Match) -> RecordKey:
+    row = connection.execute("SELECT id FROM registry.dataset WHERE name = %s", (found.dataset,)).fetchone()
+    assert row is not None  # noqa: S101  (the match refers to it)
+    return RecordKey(row[0], found.key)
+
+
+def _for_decision(connection: psycopg.Connection, number: int, *states: str) -> Match:
     """The match, locked together with its record's other ones."""
     connection.execute(
         "SELECT FROM registry.entity_match m JOIN registry.entity_match o USING (dataset_id, key)"
@@ -320,9 +401,14 @@ def _for_decision(connection: psycopg.Connection, number: int, state: str) -> Ma
     )
     found = _select(connection, "WHERE m.id = %s", (number,))
     if not found:
-        raise UnknownMatch(f"there is no match {number}")
-    if found[0].state != state:
-        raise MatchDecided(f"match {number} is {found[0].state}; expected {state}")
+        raise UnknownMatch(number)
+    if found[0].state not in states:
+        now_zh, now_en = STATES[found[0].state]
+        expected_zh = "或".join(STATES[state][0] for state in states)
+        expected_en = " or ".join(STATES[state][1] for state in states)
+        raise MatchDecided(
+            f"匹配 {number} 当前为{now_zh}，应为{expected_zh}", f"match {number} is {now_en}; expected {expected_en}"
+        )
     return found[0]
 
 
@@ -330,7 +416,10 @@ def _end_others(connection: psycopg.Connection, found: Match) -> None:
     """A record belongs to one enterprise: its other candidates lapse. Raises MatchDecided if another is accepted."""
     for other in of_record(connection, found.dataset, found.key):
         if other.state == "accepted":
-            raise MatchDecided(f"the record is matched with {other.entity} (match {other.id}); undo that first")
+            raise MatchDecided(
+                f"该记录已归入 {other.entity}（匹配 {other.id}），须先撤销该匹配",
+                f"the record is matched with {other.entity} (match {other.id}); undo that first",
+            )
         if other.state == "candidate" and other.id != found.id:
             connection.execute("UPDATE registry.entity_match SET state = 'lapsed' WHERE id = %s", (other.id,))
 
@@ -342,10 +431,20 @@ def _decide(connection: psycopg.Connection, found: Match, state: str, by: str, r
         " ended_at = CASE %(state)s WHEN 'undone' THEN %(now)s END WHERE id = %(id)s",
         {"state": state, "by": by, "reason": reason, "now": now, "id": found.id},
     )
-    row = connection.execute("SELECT id FROM registry.dataset WHERE name = %s", (found.dataset,)).fetchone()
-    assert row is not None  # noqa: S101  (the match refers to it)
-    following.announce(connection, [RecordKey(row[0], found.key)])
+    _put_down(connection, found.id, state, by, reason, now)
+    following.announce(connection, [_record_of(connection, found)])
     return _select(connection, "WHERE m.id = %s", (found.id,))[0]
+
+
+def _expect_person(by: str, reason: str) -> None:
+    if not by.strip() or by.startswith(RULE):
+        raise CreditRefused(
+            "by_missing",
+            f"须写明由谁决定，且不能以 {RULE} 开头",
+            f"say who decides; a name cannot begin with {RULE}, by which rules are told from persons",
+        )
+    if not reason.strip():
+        raise CreditRefused("reason_missing", "须说明理由", "say why")
 
 
 def _select(connection: psycopg.Connection, where: LiteralString, values: Sequence[object]) -> list[Match]:

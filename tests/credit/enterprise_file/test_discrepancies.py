@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from registry.credit import discrepancies as kept
 from registry.domain.credit.discrepancies import discrepancies
+from registry.storage.reads import credit_counts
+from registry.storage.reads.pool import Pool
 from tests.credit.enterprise_file.town import SOURCES, Town, body, enterprise, record, taxpayer, uscc
 
 
@@ -135,14 +140,24 @@ def test_counts_over_time_are_those_of_each_evening_in_china(town: Town) -> None
     town.say("tax_registration", {"1": taxpayer(1)})
     town.follow()
 
-    found = kept.counts(town.connection, first, town.now.date())
+    async def read(department: str | None = None) -> list[Any]:
+        pool = Pool(town.url, size=1)
+        await pool.open()
+        try:
+            return await credit_counts.discrepancies(pool, first, town.now.date(), department)
+        finally:
+            await pool.close()
 
-    assert [(each.day.day, each.opened, each.closed, each.open_in_the_evening) for each in found] == [
+    found = asyncio.run(read())
+
+    assert [(each["day"].day, each["opened"], each["closed"], each["open_in_the_evening"]) for each in found] == [
         (20, 2, 0, 2),
         (21, 0, 0, 2),
         (22, 0, 1, 1),
     ]
-    assert {(each.department, each.field) for each in found} == {("tax", "name")}
+    assert {(each["department"], each["field"]) for each in found} == {("tax", "name")}
+    assert asyncio.run(read("tax")) == found
+    assert asyncio.run(read("water")) == []
 
 
 def test_a_record_that_moves_to_another_code_is_looked_at_under_both(town: Town) -> None:

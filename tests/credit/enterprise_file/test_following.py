@@ -17,8 +17,8 @@ from tests.credit.enterprise_file.test_matching import listed
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, taxpayer, uscc
 
 KEPT = (
-    "entity_identifier", "entity_name", "record_without_code", "entity_match", "discrepancy", "credit_finding",
-    "credit_due", "credit_change", "follower",
+    "entity_identifier", "entity_name", "record_without_code", "entity_match_decision", "entity_match", "discrepancy",
+    "credit_finding", "credit_due", "credit_change", "follower",
 )  # fmt: skip
 
 

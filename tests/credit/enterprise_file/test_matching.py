@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from registry.credit import matching
 from registry.credit.matching import MatchDecided, UnknownMatch
+from registry.domain.credit.cases import CreditRefused
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, uscc
 
 NAME = "桥州天成1餐饮有限公司"
@@ -81,9 +83,9 @@ def test_a_variant_is_a_candidate_until_a_person_accepts_it_and_can_be_undone(to
     assert states(town) == [(uscc(1), "undone")], "what a person took back is not proposed again"
     assert accepted_at is not None
     with pytest.raises(MatchDecided, match="undone"):
-        matching.accept(town.connection, found.id, by="clerk", reason="", now=town.now)
+        matching.accept(town.connection, found.id, by="clerk", reason="无", now=town.now)
     with pytest.raises(UnknownMatch):
-        matching.undo(town.connection, 999, by="clerk", reason="", now=town.now)
+        matching.undo(town.connection, 999, by="clerk", reason="无", now=town.now)
 
 
 def test_the_file_of_a_past_day_has_what_was_matched_then(town: Town) -> None:
@@ -222,3 +224,62 @@ def test_nothing_personal_stands_in_the_features(town: Town) -> None:
 
     assert "王某" not in features
     assert "中山东路" not in features
+
+
+def test_every_decision_stays_on_record_and_a_mistake_can_be_taken_back(town: Town) -> None:
+    town.say("legal_entity", {"1": enterprise(1)})
+    town.say("serious_dishonesty", {"s": listed(1, name="桥州天成1餐饮有限责任公司")})
+    town.follow()
+    first = the_candidate(town)
+    matching.reject(town.connection, first.id, by="clerk", reason="看错了", now=town.now)
+    town.follow()
+    assert matching.candidates(town.connection) == []
+
+    reopened = matching.reopen(town.connection, first.id, by="chief", reason="应为同一企业", now=town.now)
+    assert reopened.state == "lapsed"
+    town.follow()
+
+    again = the_candidate(town)
+    assert (again.entity, again.id != first.id) == (uscc(1), True)
+    matching.accept(town.connection, again.id, by="clerk", reason="档案一致", now=town.now)
+    matching.undo(town.connection, again.id, by="chief", reason="另一企业", now=town.now)
+    matching.reopen(town.connection, again.id, by="chief", reason="档案补正", now=town.now)
+    assert [
+        (each.decision, each.decided_by, each.reason) for each in matching.decisions(town.connection, again.id)
+    ] == [
+        ("accepted", "clerk", "档案一致"),
+        ("undone", "chief", "另一企业"),
+        ("reopened", "chief", "档案补正"),
+    ]
+    town.follow()
+    assert the_candidate(town).entity == uscc(1)
+    with pytest.raises(MatchDecided, match="lapsed"):
+        matching.reopen(town.connection, again.id, by="chief", reason="再次", now=town.now)
+
+
+def test_what_a_rule_undone_by_a_person_and_reopened_said_is_said_by_the_rule_again(town: Town) -> None:
+    town.say("legal_entity", {"1": enterprise(1)})
+    town.say("serious_dishonesty", {"s": listed(1)})
+    town.follow()
+    (found,) = matching.of_record(town.connection, "serious_dishonesty", "s")
+    matching.undo(town.connection, found.id, by="clerk", reason="另一企业", now=town.now)
+    matching.reopen(town.connection, found.id, by="clerk", reason="看错了", now=town.now)
+    town.follow()
+
+    assert states(town) == [(uscc(1), "lapsed"), (uscc(1), "accepted")]
+    assert [each.decided_by for each in matching.decisions(town.connection, found.id)] == [
+        "rule:same_name_division_and_representative", "clerk", "clerk",
+    ]  # fmt: skip
+    assert len(town.file(1).lists["serious_dishonesty"]) == 1
+
+
+@pytest.mark.parametrize(("by", "reason", "code"), [
+    ("", "一致", "by_missing"), ("rule:mine", "一致", "by_missing"), ("clerk", " ", "reason_missing"),
+])  # fmt: skip
+@pytest.mark.parametrize("decide", [matching.accept, matching.reject, matching.undo, matching.reopen])
+def test_nobody_decides_without_a_name_and_a_reason_nor_in_the_name_of_a_rule(
+    town: Town, decide: Callable[..., Any], by: str, reason: str, code: str
+) -> None:
+    with pytest.raises(CreditRefused) as refused:
+        decide(town.connection, 1, by=by, reason=reason, now=town.now)
+    assert refused.value.code == code

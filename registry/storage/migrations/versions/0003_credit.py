@@ -82,6 +82,17 @@ CREATE INDEX entity_match_by_entity ON registry.entity_match (entity);
 COMMENT ON TABLE registry.entity_match IS 'Records without a code that may belong to an enterprise; accepted by a rule or a person only, and reversible';
 COMMENT ON COLUMN registry.entity_match.subject IS 'Digest of what the record said of whom it is about: another one, and the decision no longer holds';
 
+CREATE TABLE registry.entity_match_decision (
+    match_id bigint NOT NULL REFERENCES registry.entity_match,
+    number int NOT NULL,
+    at timestamptz NOT NULL,
+    decision text NOT NULL CHECK (decision IN ('accepted', 'rejected', 'undone', 'reopened')),
+    decided_by text NOT NULL,
+    reason text,
+    PRIMARY KEY (match_id, number)
+);
+COMMENT ON TABLE registry.entity_match_decision IS 'Everything that was decided about a match, by whom and why, in order';
+
 CREATE TABLE registry.discrepancy (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entity text COLLATE "C" NOT NULL,
@@ -322,8 +333,25 @@ CREATE INDEX consent_use_by_consent ON registry.consent_use (consent_id, id);
 COMMENT ON TABLE registry.consent_use IS 'Every use of a consent';
 """
 
+REPORTS = """
+CREATE TABLE registry.credit_report (
+    number text COLLATE "C" PRIMARY KEY,
+    entity text COLLATE "C" NOT NULL,
+    reader text NOT NULL,
+    datasets text[],
+    day date NOT NULL,
+    issued_at timestamptz NOT NULL,
+    asked_by text NOT NULL,
+    digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+    content_digest bytea NOT NULL CHECK (octet_length(content_digest) = 32),
+    records jsonb NOT NULL,
+    UNIQUE (entity, reader, day, asked_by, content_digest)
+);
+COMMENT ON TABLE registry.credit_report IS 'Credit reports issued 公共信用信息报告: their numbers, whose and for whom, and what they stood on';
+"""
+
 
 def upgrade() -> None:
     """Tables of public credit data."""
-    for part in (ENTERPRISE_FILE, EVALUATION, CASES, EVALUATION_TOUCHES):
+    for part in (ENTERPRISE_FILE, EVALUATION, CASES, EVALUATION_TOUCHES, REPORTS):
         op.execute(part)
