@@ -43,6 +43,17 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a MariaDB of this test process's own, without a database."""
+    from tests import mariadb as server  # noqa: PLC0415  (its driver is an extra, and few tests need it)
+
+    if reason := server.missing():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with server.running(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def registry_template(postgres: EmbeddedPostgres) -> str:
     """The name of a migrated, empty registry database to clone."""
     with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:

@@ -14,7 +14,6 @@ import pytest
 from connectors.connection import Connection
 from shuqiao.demo import credit, departments, licensing_files, tax_store
 from shuqiao.demo.rosters import City
-from tests.demo import mariadb
 
 SECRET = "a-secret-of-this-test"
 CITY = City(scale=1500)
@@ -38,15 +37,6 @@ def data(tmp_path: Path) -> Path:
     licensing_files.load(tmp_path, CITY)
     credit.publish(tmp_path, CITY)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a MariaDB with an empty database ``exchange``."""
-    if reason := mariadb.missing():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with mariadb.running(tmp_path_factory.mktemp("mariadb")) as url:
-        yield url
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Market supervision's exchange tables, read as the hub reads them."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from connectors.connection import Connection
 from shuqiao.demo import departments, life, market
 from shuqiao.demo.rosters import City
 from tests.demo.reading import Pulled, pull
+from tests.mariadb import create_database
 
 CONNECTOR = "market-supervision.enterprise"
+_numbers = itertools.count()
 
 
 def connection(url: str) -> Connection:
@@ -24,8 +27,10 @@ def engine(url: str) -> sa.Engine:
 @pytest.fixture(params=["postgresql", pytest.param("mariadb", marks=pytest.mark.mariadb)])
 def server(request: pytest.FixtureRequest) -> str:
     """The address of an empty database, of either kind."""
-    name = "database" if request.param == "postgresql" else "mariadb_server"
-    return str(request.getfixturevalue(name))
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("database"))
+    url = create_database(request.getfixturevalue("mariadb"), f"exchange_{next(_numbers)}")
+    return url.render_as_string(hide_password=False)
 
 
 def test_the_first_pull_brings_all_and_the_next_what_a_day_changed(server: str, city: City) -> None:
