@@ -98,8 +98,19 @@ def _root(
         bool,
         typer.Option("--debug", envvar="SHUQIAO_DEBUG", help="出错时显示调用栈 Show the traceback of an error."),
     ] = False,
+    version: Annotated[  # noqa: FBT002, ARG001  (the option ends the command by itself)
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="版本 Show the version and exit.")
+    ] = False,
 ) -> None:
     ctx.meta[DEBUG] = debug
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001  (typer's own signature)
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415  (no other command needs it)
+
+        typer.echo(f"shuqiao {version('shuqiao')}")
+        raise typer.Exit
 
 
 def _named_only() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from shuqiao.cli.application import COMMANDS, GROUPS, application
 
@@ -81,3 +83,8 @@ def test_the_short_list_names_the_same_commands() -> None:
 
     assert list(short.commands) == list(whole.commands)  # type: ignore[attr-defined]
     assert set(COMMANDS) | set(GROUPS) == set(whole.commands)  # type: ignore[attr-defined]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    said = CliRunner().invoke(application(whole=False), ["--version"])
+    assert (said.exit_code, said.stdout) == (0, f"shuqiao {version('shuqiao')}\n")
