@@ -7,6 +7,7 @@ all of them at once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,11 @@ class Settings:
     first licence is issued. Empty: the local API's address."""
     licence_types: tuple[Path, ...] = ()
     """Further folders with licence types (``SHUQIAO_LICENCE_TYPES``, separated like PATH), beside the hub's own."""
+    credit_rules: tuple[Path, ...] = ()
+    """Folders with the city's own rules of public credit data (``SHUQIAO_CREDIT_RULES``, separated like PATH), laid out
+    like ``registry/credit_rules``; a file of the same name takes the place of the hub's."""
+    credit_place: str = "national"
+    """By whose rules repairs and objections are handled: a place of ``registry/credit_rules/cases``."""
     sm2: bool = False
     """Whether authorities get an SM2 key too, for a second, detached signature: ``yes`` needs shuqiao[sm2]."""
 
@@ -162,6 +168,12 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _place(text: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,30}", text) is None:
+        raise ValueError
+    return text
+
+
 def _timezone(text: str) -> str:
     return ZoneInfo(text).key
 
@@ -176,5 +188,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "timezone": (_timezone, "a time zone such as Asia/Shanghai"),
     "public_url": (_public_url, "https://host[:port][/path]; http only for this machine itself"),
     "licence_types": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
+    "credit_rules": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
+    "credit_place": (_place, "the name of a place with rules, such as national or zhejiang"),
     "sm2": (_yes_or_no, "yes or no"),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from shuqiao.cli import credit_cases, credit_counts, credit_matches
 from shuqiao.cli.options import AsJson, AsJsonLines, examples
 from shuqiao.cli.records import Unmasked
 
@@ -21,8 +22,12 @@ app = typer.Typer(
         "shuqiao credit file 91310000MA1FL00A0Q",
         "shuqiao credit measures 91310000MA1FL00A0Q --scene bidding",
         "shuqiao credit discrepancies --department tax",
+        "shuqiao credit case list --overdue",
+        "shuqiao credit match list",
     ),
 )
+app.add_typer(credit_cases.app, name="case", short_help="信用修复与异议 Credit repairs and objections.")
+app.add_typer(credit_matches.app, name="match", short_help="匹配 Records without a code: whom each may be about.")
 
 Enterprise = Annotated[
     str,
@@ -220,18 +225,32 @@ def measures(
 
 @app.command(
     epilog=examples(
-        "shuqiao credit discrepancies --department tax", "shuqiao credit discrepancies --all --json --limit 1000"
+        "shuqiao credit discrepancies --department tax",
+        "shuqiao credit discrepancies --all --json --limit 1000",
+        "shuqiao credit discrepancies --counts --since 2026-11-01 --json",
     )
 )
 def discrepancies(
     department: Department = None,
     everything: Everything = False,  # noqa: FBT002
+    counts: Annotated[  # noqa: FBT002
+        bool, typer.Option("--counts", help="计数 How many per day, department and field, instead of each.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="起始日 Of the counts: the first day; without, 30 days.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="截止日 Of the counts: the last day; without, today.", show_default=False)
+    ] = None,
     limit: Limit = 50,
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """数据差异 Where a department says something else than the authoritative one; names of persons are masked."""
     from registry.storage.reads import credit  # noqa: PLC0415
 
+    if counts:
+        credit_counts.show(department, since, until, as_json=as_json)
+        return
     is_open = None if everything else True
     rows = _listed(
         lambda pool: credit.discrepancies(

@@ -30,12 +30,14 @@ _OF_REGISTRY = {
         ("registry.api.clients", "ClientError"),
         ("registry.licences.keys", "KeysError"),
         ("registry.licences.errors", "LicenceServiceError"),
+        ("registry.domain.credit.cases", "CreditRefused"),
     ),
     ExitCode.USAGE: (("registry.licences.issuers", "IssuerError"),),
     ExitCode.MISCONFIGURED: (
         ("registry.signing.master_key", "MasterKeyError"),
         ("registry.signing.sm2", "Sm2Missing"),
         ("registry.domain.credit.rule_files", "RuleFileError"),
+        ("registry.domain.credit.case_rules", "NoCaseRules"),
     ),
 }
 """Module and name of errors whose text says what to do, by the code that they end with."""

@@ -38,6 +38,8 @@ def test_every_field_is_read_from_its_variable(tmp_path: Path) -> None:
         ("SHUQIAO_TIMEZONE", "Mars/Olympus", "a time zone such as Asia/Shanghai"),
         ("SHUQIAO_MANIFESTS", "/does/not/exist", "folders that exist"),
         ("SHUQIAO_LICENCE_TYPES", "/does/not/exist", "folders that exist"),
+        ("SHUQIAO_CREDIT_RULES", "/does/not/exist", "folders that exist"),
+        ("SHUQIAO_CREDIT_PLACE", "浙江", "the name of a place with rules, such as"),
         ("SHUQIAO_PUBLIC_URL", "data.example.gov.cn", "https://host"),
         ("SHUQIAO_PUBLIC_URL", "http://data.example.gov.cn", "https://host"),
     ],
