@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 from starlette.requests import Request
 
+from registry.api.access_log import AccessLog
+from registry.api.gate import Gate
 from registry.api.licensing import Licensing
 from registry.api.settings import ApiSettings
 from registry.api.tokens import Tokens
@@ -53,9 +55,12 @@ class ApiState:
     def __init__(self, settings: ApiSettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
         self.pool = Pool(settings.database_url, size=settings.pool_size, statement_seconds=settings.statement_seconds)
+        self.access_log = AccessLog(settings.database_url, wait_seconds=settings.access_log_seconds)
         self.licensing = Licensing(settings, self.pool)
         self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwk)
         self.verifier = Verifier(self.trust, self.pool, settings.base)
+        self.lookups = Gate(8, 64)
+        """The public pages: so many look-ups at once, whoever asks."""
         self.hashing = asyncio.Semaphore(2)
         """Secrets are hashed slowly on purpose: a few at a time."""
         self.closing = asyncio.Event()

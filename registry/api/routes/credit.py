@@ -25,6 +25,7 @@ from registry.api.problems import (
 )
 from registry.api.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.representations import answer, now, plain
+from registry.api.routes.credit_reports import FORMS, answered
 from registry.api.security import Caller, CreditOffice, Operator
 from registry.api.security import CreditReader as CreditCaller
 from registry.api.state import state_of
@@ -114,7 +115,7 @@ async def record(
     return answer(said)
 
 
-@router.get("/enterprises/{enterprise}/report", response_model=models.CreditReport)
+@router.get("/enterprises/{enterprise}/report", response_model=models.CreditReport, responses=FORMS)
 async def report(
     request: Request,
     caller: CreditCaller,
@@ -126,7 +127,7 @@ async def report(
     access_purpose: AccessPurpose = None,
     case_number: CaseNumber = None,
 ) -> Response:
-    """The credit report of today, with the data's age and the numbers to check it by. 公共信用信息报告."""
+    """The credit report of today, with the data's age and what to check it by; a PDF has a number. 公共信用信息报告."""
     app, at = state_of(request), now()
     wanted = _reader(caller, reader)
     known = await app.datasets()
@@ -140,9 +141,11 @@ async def report(
                 ),
                 at,
             )  # fmt: skip
-            return answer(said)
+            only = items.datasets_of(items.items.keys() - said["not_consented"])
+            return await answered(request, said, known, asked_by=caller.client_id, only=only)
         found = await _found(request, enterprise)
-        return answer(await credit_answers.report(app.pool, known, found, wanted, at))
+        said = await credit_answers.report(app.pool, known, found, wanted, at)
+        return await answered(request, said, known, asked_by=caller.client_id)
     except UnknownEnterprise as error:
         raise _nothing() from error
 
