@@ -88,6 +88,7 @@ _COPY: dict[str, Any] = {
     "created_at": _AT,
     "valid_until": "2026-12-23T05:36:52Z",
     "revoked_at": None,
+    "seal_revoked_at": None,
     "links": {
         "self": "/api/v1/copies/3ZK1C8RB5VD7Q2M0X4TJ",
         "verification": "https://hub.example.cn/verify/copies/3ZK1C8RB5VD7Q2M0X4TJ",
@@ -281,6 +282,10 @@ class LicenceCopy(Answer):
     created_at: datetime
     valid_until: datetime
     revoked_at: datetime | None
+    seal_revoked_at: datetime | None = Field(
+        description="Its seal's key was compromised then: nobody believes this copy any more; have another one made "
+        "签章密钥已泄露作废，本加注件不再可信，须重新制作"
+    )
     links: CopyLinks
 
 

@@ -163,6 +163,7 @@ def copy(row: Row, base: str) -> dict[str, Any]:
         "created_at": row["created_at"],
         "valid_until": row["valid_until"],
         "revoked_at": row["revoked_at"],
+        "seal_revoked_at": row["seal_revoked_at"],
         "links": {"self": f"/api/v1/copies/{row['id']}", "verification": f"{base}/verify/copies/{row['id']}"},
     }
 

@@ -33,6 +33,10 @@ class Reissued:
     forms: int
     """Forms that were dropped; they are made again when somebody asks."""
     status_lists: int
+    copies_lost: int
+    """Annotated copies still in their term that the key sealed: nobody believes them any more."""
+    clients_to_tell: tuple[str, ...]
+    """Who had these copies made, and has to have others made."""
 
 
 def reissue(
@@ -48,8 +52,8 @@ def reissue(
     """Make anew what a key signed: status lists, every licence that is still of use as a new version, its forms.
 
     In steps, each a transaction; killed or called again, it goes on where it was. Annotated copies and clients'
-    credentials are not made anew: who needs one asks again. Raises LicenceServiceError
-    (key_in_use) for a key that still signs, NoActiveKey, KeyNotActive.
+    credentials are not made anew, for they lie with others: how many copies are lost, and to whom, is said. Raises
+    LicenceServiceError (key_in_use) for a key that still signs, NoActiveKey, KeyNotActive.
     """
     if connection.execute("SELECT FROM registry.signing_key WHERE id = %s AND state = 'active'", (key_id,)).rowcount:
         raise LicenceServiceError(
@@ -69,7 +73,12 @@ def reissue(
     forms = connection.execute(
         "DELETE FROM registry.licence_form WHERE key_id = %s AND form <> 'vc'", (key_id,)
     ).rowcount
-    return Reissued(licences, forms, lists)
+    copies = connection.execute(
+        "SELECT client_id, count(*) FROM registry.licence_copy"
+        " WHERE key_id = %s AND revoked_at IS NULL AND valid_until > %s GROUP BY 1 ORDER BY 1",
+        (key_id, now),
+    ).fetchall()
+    return Reissued(licences, forms, lists, sum(count for _, count in copies), tuple(client for client, _ in copies))
 
 
 def _step(connection: psycopg.Connection, desk: Desk, name: str, key_id: str, actor: str) -> int:

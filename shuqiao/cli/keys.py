@@ -169,6 +169,12 @@ def reissue(key_id: _KeyId, as_json: AsJson = False) -> None:  # noqa: FBT002
         output.json_document(asdict(done))
     else:
         output.pairs("已重新签发 Made anew", asdict(done))
+    if done.copies_lost:
+        output.note(
+            f"加注件 {done.copies_lost} 份随该密钥作废，请通知这些客户端重新制作"
+            f" {done.copies_lost} annotated copies are lost with the key;"
+            f" tell these clients to have others made: {', '.join(done.clients_to_tell)}"
+        )
 
 
 @app.command(epilog=examples("shuqiao keys check", "shuqiao keys check --within 365 --json"))

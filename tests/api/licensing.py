@@ -88,6 +88,12 @@ class Town:
         with connect(self.url) as connection:
             keys.rotate(connection, BUREAU_CODE, master_key=MASTER_KEY, now=datetime.now(UTC), sm2=sm2)
 
+    def lose_key(self) -> None:
+        """The bureau's key is in other hands."""
+        with connect(self.url) as connection:
+            lost = KeyRing.load(connection, MASTER_KEY).signer(BUREAU_CODE).key_id
+            keys.revoke(connection, lost, keys.Reason.KEY_COMPROMISE, master_key=MASTER_KEY, now=datetime.now(UTC))
+
     def sign(self, document: dict[str, Any]) -> dict[str, Any]:
         """With the bureau's own key, past everything that the hub would check."""
         with connect(self.url) as connection:

@@ -111,3 +111,19 @@ def test_answers_with_copies_are_what_the_description_says(office: Office) -> No
 
     assert errors(description, listed, reader.get(f"/licences/{office.identifier(1)}/copies")) == []
     assert errors(description, made, copy) == []
+
+
+def test_a_copy_whose_seal_was_compromised_is_told_so(office: Office) -> None:
+    reader = office.reader()
+    copy = make(office, reader)
+    path = copy["links"]["self"]
+    assert copy["seal_revoked_at"] is None
+
+    office.town.lose_key()
+
+    assert reader.ask(path).json()["seal_revoked_at"] is not None
+    (listed,) = reader.get(f"/licences/{office.identifier(1)}/copies")["copies"]
+    assert listed["seal_revoked_at"] is not None
+    page = office.api.anyone.ask(f"/verify/copies/{copy['id']}").text
+    assert 'data-outcome="not_genuine"' in page
+    assert "本平台出具过这份加注件" in page

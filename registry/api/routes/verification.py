@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -32,6 +33,10 @@ _LONGEST = 2000
 _FORM_OVERHEAD = 64 << 10
 _WHATEVER = {"parameters": [{"in": "query", "name": "whatever", "schema": {"type": "string"}}]}
 """Apps through which people scan and share add parameters of their own to an address: the page lets them be."""
+_SEAL_LOST = Text(
+    "本平台出具过这份加注件，但其签章密钥后来泄露，已作废：请持证人另行办理一份。",
+    "This hub did make such a copy, but its seal's key was compromised since: ask the holder for another one.",
+)
 _Identifier = Annotated[str, Path(max_length=_LONGEST)]
 
 
@@ -79,7 +84,8 @@ async def copied(request: Request, copy: _Identifier) -> Response:
     if row is None or licence is None:
         words = Text("本平台没有出具过这份加注件。", "This annotated copy was never made here.")
         return _refuse(request, Given.UNKNOWN, copy_id, words)
-    return await _result(request, bytes(row["credential"]), copy_id, licence)
+    remark = None if row["seal_revoked_at"] is None else _SEAL_LOST
+    return await _result(request, bytes(row["credential"]), copy_id, licence, remark)
 
 
 @router.get("/{identifier}", openapi_extra=_WHATEVER)
@@ -108,7 +114,9 @@ async def _of_identifier(request: Request, given: str) -> Response:
     return await _result(request, form.body, identifier, row)
 
 
-async def _result(request: Request, document: bytes, subject: str, row: Row | None = None) -> Response:
+async def _result(
+    request: Request, document: bytes, subject: str, row: Row | None = None, remark: Text | None = None
+) -> Response:
     """Verify a document and say what came out. ``row``: the licence it is known to be, or to be a copy of."""
     state = state_of(request)
     try:
@@ -121,6 +129,8 @@ async def _result(request: Request, document: bytes, subject: str, row: Row | No
     except Problem as problem:  # too many at once: the page says so in words
         return _refuse(request, Given.UNAVAILABLE, subject, Text(problem.zh, problem.en))
     found = finding(verdict, subject, state.licensing.types, recorded)
+    if remark is not None:
+        found = replace(found, reasons=[*found.reasons, remark])
     return _page(request, found, outcome=verdict.outcome.value)
 
 

@@ -57,8 +57,9 @@ FROM registry.licence_event e WHERE e.licence_id = ANY($1::bigint[]) ORDER BY e.
 
 _COPY = """
 SELECT c.id, l.identifier, l.type, c.client_id, c.requested_by, c.cause, c.created_at, c.valid_until, c.revoked_at,
-       c.revoked_by, c.status_group_id, c.status_index{body}
+       c.revoked_by, c.status_group_id, c.status_index, k.revoked_at AS seal_revoked_at{body}
 FROM registry.licence_copy c JOIN registry.licence l ON l.id = c.licence_id
+LEFT JOIN registry.signing_key k ON k.id = c.key_id AND k.revocation_reason = 'key_compromise'
 WHERE {where} ORDER BY c.created_at DESC, c.id DESC LIMIT {limit}
 """
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from registry.credentials.verify import Outcome
 from registry.domain.licences.loading import LicenceTypes
-from registry.licences import keys, reissuing
+from registry.licences import copies, keys, reissuing
 from registry.licences.keys import Reason
 from tests.licences.issue.town import (
     BASE,
@@ -97,6 +98,24 @@ def test_after_a_compromise_only_what_was_made_anew_is_believed(issued: Town) ->
     reissuing.reissue(issued.connection, lost, types=TYPES, keys=issued.ring, base=BASE, now=issued.now)
     assert issued.verdict(first).outcome is Outcome.NOT_GENUINE
     assert issued.verdict(issued.current(1)["id"]).outcome is Outcome.VALID
+
+
+def test_after_a_compromise_it_is_said_whose_copies_are_lost(issued: Town) -> None:
+    for client in ("bank", "court"):
+        issued.client(client)
+    until = issued.now + timedelta(days=30)
+    made = [
+        copies.make(
+            issued.connection, issued.current(1)["identifier"], client, "某单位", "某事", until,
+            keys=issued.ring, types=TYPES, base=BASE, now=issued.now,
+        )
+        for client in ("court", "bank", "bank", "bank")
+    ]  # fmt: skip
+    copies.revoke(issued.connection, made[-1].id, "bank", keys=issued.ring, base=BASE, now=issued.now)
+    lost = issued.ring.signer(BUREAU_CODE).key_id
+    keys.revoke(issued.connection, lost, Reason.KEY_COMPROMISE, master_key=MASTER_KEY, now=issued.now)
+    done = reissuing.reissue(issued.connection, lost, types=TYPES, keys=issued.ring, base=BASE, now=issued.now)
+    assert (done.copies_lost, done.clients_to_tell) == (3, ("bank", "court"))
 
 
 def test_a_suspension_is_lifted(issued: Town) -> None:
