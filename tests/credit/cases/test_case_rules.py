@@ -71,6 +71,7 @@ def test_every_number_of_the_national_rule_is_marked_as_assumed(kind: str) -> No
     assert all(period.assumed for period in rules.periods.values())
     assert rules.effect is not None
     assert rules.effect.assumed
+    assert rules.extension is None or rules.extension.assumed
 
 
 def test_effects_and_extensions_of_the_places() -> None:
@@ -82,6 +83,9 @@ def test_effects_and_extensions_of_the_places() -> None:
     assert effect("henan") == effect("henan", "repair") == (1, False)
     extensions = {place: RULES.of("objection", place, FRIDAY).extension for place in PLACES}
     assert [place for place, extension in extensions.items() if extension is not None] == ["shenzhen", "zhejiang"]
+    of_repair = RULES.of("repair", "national", FRIDAY).extension
+    assert of_repair is not None
+    assert (of_repair.days, of_repair.assumed) == (10, True)
 
 
 def test_a_record_is_marked_from_the_filing_on_in_every_place_that_is_known() -> None:
