@@ -86,8 +86,8 @@ def test_the_document_says_what_the_report_says_with_its_number_and_what_to_chec
 
     for said in (
         "公共信用信息报告", "Reportofpubliccreditinformation", "公开版", "Publicedition", enterprise(1)["name"],
-        uscc(1), "P1", "经营超过保质期的食品", "没收违法所得", "异议处理中", "未公示年度报告", report["check"]["digest"],
-        f"{PUBLIC}/reports/{document.number}", "不得继续保存", "maynotbekept", "数据时间", "可申请信用修复",
+        "数据时间", "经营超过保质期的食品", "没收违法所得", "异议处理中", "未公示年度报告", report["check"]["digest"],
+        "P1", uscc(1), f"{PUBLIC}/reports/{document.number}", "不得继续保存", "maynotbekept", "可申请信用修复",
     ):  # fmt: skip
         assert said in document.text, said
     for hidden in ("P2", "内部", "政务版", "王某", "适用的奖惩措施"):
