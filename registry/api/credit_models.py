@@ -252,7 +252,7 @@ _RECORD_EXAMPLE: dict[str, Any] = {
     "catalogue": "2024",
     "sources": {"administrative_penalty": [_SOURCE]},
     "records": [_SHOWN],
-    "left_out": ["tax_arrears"],
+    "left_out": ["city_honours"],
     "evaluations": [
         {
             "scorecard": "enterprise_credit",

@@ -226,9 +226,9 @@ def test_another_day_shows_only_what_may_be_seen_then_and_today(town: Town, anyb
         assert anybody.ask(f"/api/v1{path}", day=wrong).status_code == 400
 
 
-def test_records_without_publicity_rules_are_shown_to_nobody(town: Town, office: Reader) -> None:
+def test_records_whose_publicity_cannot_be_judged_are_shown_to_nobody(town: Town, office: Reader) -> None:
     town.say("legal_entity", {"1": enterprise(1)})
-    town.say("tax_credit_rating", {"R": rated()})
+    town.say("tax_credit_rating", {"R": rated(rated_on=None)})
 
     found = office.get(f"/enterprises/{uscc(1)}/credit")
 
@@ -252,7 +252,7 @@ def test_measures_say_what_applies_and_why_in_one_scene_or_all(town: Town, offic
     assert [each["list"] for each in withheld["prevented_by"]] == ["abnormal_operation"]
     assert found["registered"] is True
     assert set(found["sources"]) == {"abnormal_operation", "tax_credit_rating"}
-    assert found["missing"] == ["serious_dishonesty"]
+    assert found["missing"] == ["red_list", "serious_dishonesty"]
     everywhere = office.get(f"/enterprises/{uscc(1)}/measures")
     assert {each["scene"] for each in everywhere["applies"]} == {"bidding", "lending", "inspection"}
 
@@ -372,10 +372,13 @@ def test_answers_are_what_the_description_says(town: Town, api: Api, settings: A
     town.follow()
     mark(town, "administrative_penalty", "P1", "disputed_since")
     town.connection.execute(
-        "INSERT INTO registry.evaluation VALUES ('c', 1, %s, %s, 870, 'B', '[]', gen_random_uuid(), NULL, now())",
+        "INSERT INTO registry.evaluation VALUES"
+        " ('enterprise_credit', 1, %s, %s, 870, 'B', '[]', gen_random_uuid(), NULL, now())",
         (uscc(1), TODAY),
     )
-    town.connection.execute("INSERT INTO registry.evaluation_card VALUES ('c', 1, '', now(), now(), '0', 0)")
+    town.connection.execute(
+        "INSERT INTO registry.evaluation_card VALUES ('enterprise_credit', 1, '', now(), now(), '0', 0)"
+    )
     description = create_app(settings).openapi()
     reader = api.client("credit:department", "operate")
     addresses = {

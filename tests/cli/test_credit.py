@@ -72,7 +72,7 @@ def test_measures_say_what_applies_and_why(desk: Desk) -> None:
     assert [each["code"] for each in found["applies"]] == ["inspection_more"]
     table = desk.shuqiao("credit", "measures", uscc(1))
     assert "Inspected more often" in table.out
-    assert "does not hold these lists: serious_dishonesty" in table.err
+    assert "does not hold these lists: red_list, serious_dishonesty" in table.err
     assert "no measure applies" in desk.shuqiao("credit", "measures", uscc(2)).out
 
 

@@ -18,6 +18,7 @@ DATASETS = [
     "administrative_penalty",
     "food_business_licence",
     "legal_entity",
+    "red_list",
     "serious_dishonesty",
     "social_insurance",
     "tax_arrears",
@@ -35,7 +36,7 @@ def write(folder: Path, reference: str, schema: Any) -> Catalogue:
     return Catalogue((DEFINITIONS, folder))
 
 
-def test_the_eleven_datasets_are_there_and_the_common_types_are_none() -> None:
+def test_the_twelve_datasets_are_there_and_the_common_types_are_none() -> None:
     assert [f"{name}@1" for name in DATASETS] == catalogue.references()
 
 

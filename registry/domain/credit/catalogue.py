@@ -48,6 +48,8 @@ class Edition:
     """The last day on which it is in force."""
     source: str
     classes: tuple[CatalogueClass, ...]
+    outside: Mapping[str, Title]
+    """Datasets that enter no credit record by decision, and why."""
     by_dataset: Mapping[str, CatalogueClass]
     digest: str
 
@@ -120,6 +122,7 @@ def _read_edition(file: RuleFile) -> Edition:
         valid_to=optional_day(data["valid_to"]),
         source=data["source"],
         classes=classes,
+        outside={dataset: Title(**reason) for dataset, reason in data.get("outside", {}).items()},
         by_dataset={dataset: found for found in classes for dataset in found.datasets},
         digest=file.digest,
     )
@@ -139,6 +142,9 @@ def _class_problems(file: RuleFile) -> Iterator[RuleProblem]:
             yield file.problem(("classes", place, "code"), f"{found['code']!r} is also classes[{first}]")
         for number, dataset in enumerate(found["datasets"]):
             home = homes.setdefault(dataset, found["code"])
+            if dataset in data.get("outside", {}):
+                key = ("classes", place, "datasets", number)
+                yield file.problem(key, f"{dataset!r} is also named under outside; expected it in one place")
             if home != found["code"]:
                 key = ("classes", place, "datasets", number)
                 yield file.problem(key, f"{dataset!r} is also in the class {home!r}; expected it in one")

@@ -58,6 +58,8 @@ class GradeInputs:
     """In yuan; None: no fine, or none known."""
     procedure: Procedure = "ordinary"
     sectors: frozenset[str] = frozenset()
+    stated_grade: str | None = None
+    """The grade that the record itself states, such as a tax credit rating's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class GradeRule:
     any_kind: frozenset[str]
     only_kinds: frozenset[str]
     any_sector: frozenset[str]
+    stated_grade: frozenset[str]
     procedure: Procedure | None
     holder: frozenset[str]
     fine_from: int | None
@@ -100,6 +103,7 @@ class GradeRule:
             (not self.any_kind or not self.any_kind.isdisjoint(inputs.penalty_kinds))
             and (not self.only_kinds or bool(inputs.penalty_kinds and inputs.penalty_kinds <= self.only_kinds))
             and (not self.any_sector or not self.any_sector.isdisjoint(inputs.sectors))
+            and (not self.stated_grade or inputs.stated_grade in self.stated_grade)
             and self.procedure in (None, inputs.procedure)
             and (not self.holder or inputs.holder in self.holder)
             and (self.fine_from is None or (inputs.fine is not None and inputs.fine >= self.fine_from))
@@ -278,6 +282,7 @@ def _kind_rules(regime: str, kind: str, data: Mapping[str, Any]) -> KindRules:
             any_kind=frozenset(rule.get("any_kind", ())),
             only_kinds=frozenset(rule.get("only_kinds", ())),
             any_sector=frozenset(rule.get("any_sector", ())),
+            stated_grade=frozenset(rule.get("stated_grade", ())),
             procedure=rule.get("procedure"),
             holder=frozenset(rule.get("holder", ())),
             fine_from=rule.get("fine_from"),

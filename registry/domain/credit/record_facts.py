@@ -67,6 +67,7 @@ class RecordRule:
     amounts: tuple[AmountRule, ...]
     publish_within: int | None
     """Working days after the decision within which the record must be public; None: no such rule."""
+    stated_grade: str | None = None
     source_unit: str | None = None
     source_unit_code: str | None = None
     """The unit the record comes from 数据来源单位, and its code, without which nobody can be asked to mend it."""
@@ -125,6 +126,7 @@ def facts_of(dataset: str, record: Record, rules: RecordRules | None = None) -> 
             fine=in_yuan(record.get(rule.fine)) if rule.fine else None,
             procedure=_procedure(rules, rule, record),
             sectors=_sectors(rules, rule, record),
+            stated_grade=_text(record, rule.stated_grade),
         ),
         use_scope=_SCOPES.get(scope, "internal") if scope else "public",
         stated_until=None if stated is None or stated in rule.unlimited else _parsed(stated),
@@ -196,6 +198,7 @@ def _rule(data: Mapping[str, Any]) -> RecordRule:
         disputed=frozenset(data.get("disputed", ())),
         amounts=tuple(AmountRule(**amount) for amount in data.get("amounts", ())),
         publish_within=data.get("publish_within_working_days"),
+        stated_grade=data.get("stated_grade"),
         source_unit=data.get("source_unit"),
         source_unit_code=data.get("source_unit_code"),
     )

@@ -32,7 +32,7 @@ class Facts:
     """What is known of one record, as far as its visibility goes. Days are those of the facts, not of their entry."""
 
     kind: str
-    """``penalty``, ``permit``, ``serious_dishonesty``, ``abnormal_operation``."""
+    """``penalty``, ``permit``, ``serious_dishonesty`` and what else the regimes have."""
     decided_on: date
     inputs: GradeInputs
     use_scope: UseScope = "public"

@@ -115,9 +115,9 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     ),
     "an amount without bounds": (rule(6, 0, amount={"field": "balance"}), "factors[6].rules[0].amount", "got"),
     "publicity of a dataset without rules of publicity": (
-        rule(6, 0, counts="while_shared"),
+        rule(6, 0, dataset="utility_payment", counts="while_shared"),
         "factors[6].rules[0].counts",
-        "no publicity rules for records of tax_arrears",
+        "no publicity rules for records of utility_payment",
     ),
     "a publicity grade that no regime has": (
         rule(4, 1, grade=["seriuos"]), "factors[4].rules[1].grade[0]", "expected one of minor, ordinary",

@@ -224,7 +224,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ("scene: bidding", "scene: biddings", "got 'biddings'; expected one of bidding"),
         ("lists: [serious_dishonesty]", "lists: [blacklist]", "got 'blacklist'; expected one of the lists"),
         ("code: bidding_attention", "code: bidding_barred", "is also measures[0]"),
-        ("dataset: abnormal_operation", "dataset: tax_arrears", "no publicity rules for tax_arrears"),
+        ("dataset: abnormal_operation", "dataset: utility_payment", "no publicity rules for utility_payment"),
         ("dataset: abnormal_operation", "dataset: nothing", "there is no schema nothing@1"),
         ("newest_by: year", "newest_by: years", "has no field 'years'"),
         ("where: {grade: [A]}", "where: {grades: [A]}", "has no field 'grades'"),

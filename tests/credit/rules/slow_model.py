@@ -50,6 +50,10 @@ TERMS: dict[tuple[str, str, str], tuple[Publication, int, int | None]] = {
     **{(regime, "serious_dishonesty", "serious"): ("yes", 12, 36) for regime in ("2019", "2023", "2026")},
     **{(regime, "abnormal_operation", "listed"): ("yes", 0, None) for regime in ("2019", "2023", "2026")},
     **{(regime, "permit", "valid"): ("yes", 0, None) for regime in ("2019", "2023", "2026")},
+    **{(regime, "red_list", "listed"): ("yes", 0, None) for regime in ("2019", "2023", "2026")},
+    **{(regime, "tax_arrears", "announced"): ("yes", 0, None) for regime in ("2019", "2023", "2026")},
+    **{(regime, "tax_rating", "a"): ("yes", 0, 12) for regime in ("2019", "2023", "2026")},
+    **{(regime, "tax_rating", "other"): ("no", 0, 12) for regime in ("2019", "2023", "2026")},
 }
 
 

@@ -14,7 +14,9 @@ from registry.domain.credit.catalogue import (
     default_credit_catalogue,
     load_credit_catalogue,
 )
+from registry.domain.credit.record_facts import default_record_rules
 from registry.domain.credit.rule_files import RuleFileError
+from schemas.catalogue import default_catalogue
 
 TODAY = date(2026, 6, 1)
 
@@ -58,6 +60,8 @@ def test_what_an_edition_added_is_not_in_the_one_before() -> None:
         ("administrative_penalty", 3),
         ("abnormal_operation", 5),
         ("serious_dishonesty", 6),
+        ("tax_credit_rating", 9),
+        ("red_list", 11),
     ],
 )
 def test_datasets_belong_to_their_class(dataset: str, number: int) -> None:
@@ -73,11 +77,31 @@ def test_what_no_class_names_stays_out(dataset: str) -> None:
         catalogue.required_class(dataset, TODAY)
 
 
+def test_every_dataset_has_rules_of_publicity_or_is_left_out_by_decision() -> None:
+    """What is in a class without such rules would be shown to nobody, and nobody would have decided it."""
+    datasets = {reference.partition("@")[0] for reference in default_catalogue().references()}
+    for edition in default_credit_catalogue().editions:
+        published = set(edition.by_dataset) & set(default_record_rules().records)
+        assert datasets == (published & datasets) | set(edition.outside) | {"legal_entity"}, edition.name
+        assert not published & set(edition.outside)
+        assert all(reason.zh and reason.en for reason in edition.outside.values())
+
+
+def test_what_is_in_a_class_and_outside_too_is_told(tmp_path: Path) -> None:
+    _copy(tmp_path)
+    path = tmp_path / "2024.yaml"
+    path.write_text(path.read_text("utf-8").replace("  social_insurance: {", "  red_list: {"), "utf-8")
+
+    with pytest.raises(RuleFileError, match="'red_list' is also named under outside"):
+        load_credit_catalogue(tmp_path)
+
+
 def test_a_city_adds_a_class_of_its_supplement(tmp_path: Path) -> None:
     _copy(tmp_path)
     path = tmp_path / "2024.yaml"
+    before = "".join(line for line in path.read_text("utf-8").splitlines(True) if "utility_payment" not in line)
     path.write_text(
-        path.read_text(encoding="utf-8") + "  - number: 14\n    code: utilities\n    supplement: true\n"
+        before + "  - number: 14\n    code: utilities\n    supplement: true\n"
         "    title: {zh: 公用事业缴费信息, en: Utility payments}\n    datasets: [utility_payment]\n",
         encoding="utf-8",
     )

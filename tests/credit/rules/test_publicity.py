@@ -118,7 +118,7 @@ def test_every_decision_has_one_regime_and_a_grade(
     inputs = GradeInputs(holder, kinds, fine, procedure)  # type: ignore[arg-type]
 
     assert sum(regime.covers(day) for regime in regimes.all) == 1
-    for kind in ("penalty", "permit", "serious_dishonesty", "abnormal_operation"):
+    for kind in regimes.on(day).kinds:
         found = regimes.term(kind, day, inputs)
         assert found.maximum_until is None or found.minimum_until <= found.maximum_until
 

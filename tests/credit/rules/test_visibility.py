@@ -32,6 +32,8 @@ INPUTS: dict[tuple[str, str, str], dict[str, Any]] = {
     ("2026", "penalty", "minor"): {"penalty_kinds": {"warning"}},
     ("2026", "penalty", "ordinary"): {"penalty_kinds": {"warning", "confiscation_of_income"}},
     ("2026", "penalty", "serious"): {"penalty_kinds": {"fine", "trade_ban"}},
+    **{(regime, "tax_rating", "a"): {"stated_grade": "A"} for regime in ("2019", "2023", "2026")},
+    **{(regime, "tax_rating", "other"): {"stated_grade": "C"} for regime in ("2019", "2023", "2026")},
 }
 DAYS = {
     "2019": (date(2015, 1, 1), date(2023, 4, 30)),
@@ -43,6 +45,8 @@ KINDS = [
     *((regime, "permit", "valid") for regime in DAYS),
     *((regime, "serious_dishonesty", "serious") for regime in DAYS),
     *((regime, "abnormal_operation", "listed") for regime in DAYS),
+    *((regime, "red_list", "listed") for regime in DAYS),
+    *((regime, "tax_arrears", "announced") for regime in DAYS),
 ]
 
 
@@ -78,7 +82,7 @@ def cases(draw: st.DrawFn) -> Case:
         holder=draw(st.sampled_from(["legal_person", "legal_person", "individual_business", "natural_person"])),
         use_scope=draw(st.sampled_from(["public", "public", "government", "internal"])),
         stated_until=later(),
-        removed_on=later() if kind in {"serious_dishonesty", "abnormal_operation"} else None,
+        removed_on=later() if kind in {"serious_dishonesty", "abnormal_operation", "red_list", "tax_arrears"} else None,
         necessary=draw(st.booleans()),
         performed_on=later(),
         repaired_on=later(4),
@@ -308,6 +312,7 @@ def facts_of_case(case: Case) -> Facts:
         fine=found.get("fine"),
         procedure=found.get("procedure", "ordinary"),
         sectors=frozenset(found.get("sectors", ())),
+        stated_grade=found.get("stated_grade"),
     )
     return Facts(
         kind=case.kind,
