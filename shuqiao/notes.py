@@ -53,4 +53,10 @@ def licences_sentence(report: Mapping[str, Any]) -> str:
     if not report["caught_up"]:
         chinese += "；有更早开始的事务尚未结束，其后的变更下次处理"
         english += "; an older transaction still runs: what is behind it follows next time"
+    if report["begun_again"]:
+        names = ", ".join(report["begun_again"])
+        chinese += f"；中断过久、变更记录已过保留期，已从头核对全部记录：{names}"
+        english += (
+            f"; had not followed for longer than the change feed is kept, so all records were gone through: {names}"
+        )
     return f"{chinese} / {english}"

@@ -1,7 +1,8 @@
 """How far each licence type has followed the registry, and what comes next (``registry.licence_type``).
 
 A type that is new takes the feed's present end as its position, goes through the records that are there by key, and
-follows the feed from that position: what changed meanwhile is looked at twice, and nothing is left out.
+follows the feed from that position: what changed meanwhile is looked at twice, and nothing is left out. One that has
+not followed for longer than the feed is kept begins anew in the same way.
 """
 
 from __future__ import annotations
@@ -88,6 +89,25 @@ def register(connection: psycopg.Connection, licence_type: LicenceType) -> bool:
         (licence_type.name,),
     )
     return True
+
+
+def begin_again_if_outrun(connection: psycopg.Connection, name: str) -> bool:
+    """Go through all records anew if the feed no longer reaches back to where the type stands; whether it had to be.
+
+    The feed is kept for some four hundred days: what has not followed for longer cannot tell what it missed.
+    """
+    return bool(
+        connection.execute(
+            """
+            UPDATE registry.licence_type SET followed_xid = pg_snapshot_xmin(pg_current_snapshot()), followed_seq = 0,
+                first_load_key = NULL, first_load_ended_at = NULL, followed_at = clock_timestamp()
+            WHERE name = %s AND coalesce(followed_at, registered_at) < (
+                SELECT to_date(min(substr(relname, 8)), 'YYYYMM')::timestamp AT TIME ZONE 'UTC' FROM pg_class
+                WHERE relnamespace = 'registry'::regnamespace AND relname ~ '^change_[0-9]{6}$')
+            """,
+            (name,),
+        ).rowcount
+    )
 
 
 def lock(connection: psycopg.Connection, name: str) -> Followed:

@@ -60,6 +60,8 @@ class IssueReport:
     caught_up: bool
     """Whether everything has been followed that was committed when it began. False: a transaction that is older ran
     longer than was to be waited for; what is behind it comes next time."""
+    begun_again: tuple[str, ...] = ()
+    """Types that stood further back than the feed reaches: all their records were gone through anew."""
     total: Counts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +90,7 @@ def follow(
     standing.read_json_quickly(connection)
     wanted, deadline = following.newest(connection), time.monotonic() + wait
     by_type = {each.name: Counts() for each in types.newest if following.register(connection, each)}
+    begun_again = tuple(name for name in by_type if following.begin_again_if_outrun(connection, name))
     for name, counts in by_type.items():
         _look_again_at_refusals(connection, desk, types.latest(name), counts)
     behind = list(by_type)
@@ -99,7 +102,7 @@ def follow(
             break
     for name, counts in by_type.items():
         counts.add(_sweep(connection, desk, name))
-    return IssueReport(by_type, caught_up=not behind)
+    return IssueReport(by_type, caught_up=not behind, begun_again=begun_again)
 
 
 def sweep_expired(

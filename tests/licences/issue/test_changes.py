@@ -12,6 +12,7 @@ from registry.credentials.verify import Outcome
 from registry.domain.licences.loading import LicenceTypes
 from registry.licences import copies, keys, reissuing
 from registry.licences.keys import Reason
+from shuqiao.notes import licences_sentence
 from tests.licences.issue.town import (
     BASE,
     BUREAU_CODE,
@@ -116,6 +117,35 @@ def test_after_a_compromise_it_is_said_whose_copies_are_lost(issued: Town) -> No
     keys.revoke(issued.connection, lost, Reason.KEY_COMPROMISE, master_key=MASTER_KEY, now=issued.now)
     done = reissuing.reissue(issued.connection, lost, types=TYPES, keys=issued.ring, base=BASE, now=issued.now)
     assert (done.copies_lost, done.clients_to_tell) == (3, ("bank", "court"))
+
+
+def stand_still(town: Town, days: int) -> None:
+    """The types were last followed so long ago; the feed has lost what came since."""
+    town.connection.execute("UPDATE registry.licence_type SET followed_at = now() - make_interval(days => %s)", (days,))
+    town.connection.execute("DELETE FROM registry.change")
+
+
+def test_a_type_that_fell_behind_the_feed_goes_through_all_records_anew(issued: Town) -> None:
+    issued.feed(food(1, status="07"), food(2))
+    stand_still(issued, days=500)
+    report = issued.follow()
+    assert report.begun_again == ("food_business_licence",)
+    assert issued.current(1)["state"] == "07"
+    assert issued.current(2)["state"] == "01"
+    assert "已过保留期" in licences_sentence(dataclasses.asdict(report))
+    again = issued.follow()
+    assert (again.begun_again, again.total.issued, again.total.state_changes) == ((), 0, 0)
+
+
+def test_a_type_that_fell_behind_the_feed_finds_records_that_are_gone(issued: Town) -> None:
+    issued.feed(gone("F000001", "row-1"))
+    stand_still(issued, days=500)
+    assert issued.follow().total.state_changes == 1
+    assert issued.current(1)["state"] != "01"
+
+
+def test_a_type_that_the_feed_still_reaches_follows_it(issued: Town) -> None:
+    assert issued.follow().begun_again == ()
 
 
 def test_a_suspension_is_lifted(issued: Town) -> None:
