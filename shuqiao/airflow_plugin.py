@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, POOL_PREFIX
+from shuqiao.dag_names import CREDIT_DAG, DAG_PREFIX, LICENCES_DAG, POOL_PREFIX
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -69,6 +69,8 @@ def _note(dag_run: DagRun) -> None:
     try:
         if dag_run.dag_id == LICENCES_DAG:
             sentence = _of_licences(dag_run)
+        elif dag_run.dag_id == CREDIT_DAG:
+            sentence = _of_credit(dag_run)
         elif dag_run.dag_id.startswith(DAG_PREFIX):
             sentence = _of_batch(dag_run)
         else:
@@ -97,18 +99,30 @@ def _of_batch(dag_run: DagRun) -> str | None:
 
 def _of_licences(dag_run: DagRun) -> str | None:
     """What the task returned: an issue report as plain data. None when it failed before its end."""
+    from shuqiao import notes  # noqa: PLC0415
+
+    found = _returned(dag_run, "issue")
+    return notes.licences_sentence(found) if found else None
+
+
+def _of_credit(dag_run: DagRun) -> str | None:
+    """What each task came to, a line each, without those that failed. None when all of them did."""
+    found = [_returned(dag_run, task_id) for task_id in ("keep", "evaluate", "deadlines")]
+    return "\n".join(str(each["sentence"]) for each in found if each) or None
+
+
+def _returned(dag_run: DagRun, task_id: str) -> Any:
+    """What a task of the run returned; None when it failed before its end."""
     from airflow.models.xcom import XComModel  # noqa: PLC0415
     from airflow.utils.session import create_session  # noqa: PLC0415
-
-    from shuqiao import notes  # noqa: PLC0415
 
     with create_session(scoped=False) as session:
         found = session.scalars(
             XComModel.get_many(
-                run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids="issue", key="return_value", limit=1
+                run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key="return_value", limit=1
             )
         ).first()
-        return notes.licences_sentence(XComModel.deserialize_value(found)) if found else None
+        return XComModel.deserialize_value(found) if found else None
 
 
 class ShuqiaoPlugin(AirflowPlugin):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from registry.domain.credit.evaluation import (
     Rulebook,
     default_rulebook,
     from_stored,
+    without_names,
 )
 from registry.domain.credit.scorecard import Scorecard, load_scorecard
 from registry.storage.database import connect
@@ -48,6 +49,27 @@ PARTS = 32
 """In so many parts all enterprises are first evaluated: more than there are processes, so that all end together."""
 
 _COLUMNS = "scorecard, version, entity, day, score, grade, factors, input_digest, changes_on, computed_at"
+
+
+_LOOK_SECONDS = 1.0
+"""How often the parts are looked at that other processes evaluate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the evaluations by a card have come."""
+
+    card: str
+    """``enterprise_credit@1``."""
+    evaluated: int | None
+    """Enterprises that this process has evaluated so far; None: others do the work."""
+    parts_done: int
+    parts: int
+    """In which all enterprises are evaluated first."""
+
+
+Told = Callable[[Progress], None]
+"""Called after each committed step."""
 
 
 class OtherRules(RuntimeError):  # noqa: N818  (named for what the caller meets)
@@ -73,31 +95,41 @@ def keep(
     now: datetime,
     rules: Rulebook | None = None,
     wait: float = 0.0,
+    told: Told | None = None,
 ) -> EvaluationReport:
     """Bring the evaluations by a card up to what the registry holds and what day it is.
 
     The connection is in autocommit. Doing it again does nothing; several at once share the work or take turns.
-    ``wait``: see :func:`registry.credit.following.follow`.
+    ``wait``: see :func:`registry.credit.following.follow`. Raises OtherRules.
     """
     set_json_loads(orjson.loads, connection)
     evaluator = Evaluator(card, rules or default_rulebook())
     begin(connection, evaluator, now=now)
-    counts = evaluate_parts(connection, evaluator, now=now)
+    counts = evaluate_parts(connection, evaluator, now=now, told=told)
     if not complete(connection, evaluator, now=now):
         return EvaluationReport(counts, complete=False, caught_up=False)
+    followed: Counter[str] = Counter()
+
+    def tell() -> None:
+        if told is not None:
+            told(progress(connection, card, counts["evaluated"] + followed["evaluated"]))
 
     def look(connection: psycopg.Connection, records: Sequence[RecordKey]) -> Counter[str]:
         if _lock(connection, card) != evaluator.digest:
             raise OtherRules(f"{card.reference} has been begun again with other rules: start with those")
-        return refresh(connection, evaluator, following.entities_of(connection, records), now=now)
+        tell()
+        done = refresh(connection, evaluator, following.entities_of(connection, records), now=now)
+        followed.update(done)
+        return done
 
-    followed = following.follow(connection, _follower(card), card.datasets, look, wait=wait)
-    counts.update(followed.counts)
+    report = following.follow(connection, _follower(card), card.datasets, look, wait=wait)
+    followed.clear()
+    counts.update(report.counts)
     for step in (_touched, _due):
         while step(connection, evaluator, now, counts):
-            pass
+            tell()
     _forget_touches(connection)
-    return EvaluationReport(counts, complete=True, caught_up=followed.caught_up)
+    return EvaluationReport(counts, complete=True, caught_up=report.caught_up)
 
 
 def begin(connection: psycopg.Connection, evaluator: Evaluator, *, now: datetime) -> bool:
@@ -126,27 +158,43 @@ def begin(connection: psycopg.Connection, evaluator: Evaluator, *, now: datetime
     return True
 
 
-def evaluate_parts(connection: psycopg.Connection, evaluator: Evaluator, *, now: datetime) -> Counter[str]:
+def evaluate_parts(
+    connection: psycopg.Connection, evaluator: Evaluator, *, now: datetime, told: Told | None = None
+) -> Counter[str]:
     """Evaluate enterprise after enterprise until no part is left that nobody else is at."""
     counts: Counter[str] = Counter()
     reader = RecordReader.of(connection, evaluator)
     while _next_of_parts(connection, reader, now, counts):
-        pass
+        if told is not None:
+            told(progress(connection, evaluator.card, counts["evaluated"]))
     return counts
 
 
-def evaluate_in_processes(url: str, card: Path, processes: int, *, now: datetime) -> None:
+def progress(connection: psycopg.Connection, card: Scorecard, evaluated: int | None = None) -> Progress:
+    """How far the first evaluation of all has come; 0 of 0 parts: the card has not been taken up."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE done), count(*) FROM registry.evaluation_part"
+        " WHERE scorecard = %s AND version = %s",
+        (card.name, card.version),
+    ).fetchone()
+    done, parts = row or (0, 0)
+    return Progress(card.reference, evaluated, done, parts)
+
+
+def evaluate_in_processes(url: str, card: Path, processes: int, *, now: datetime, told: Told | None = None) -> None:
     """Take up a card by several processes at once. Raises RuntimeError if one of them fails: what they did stays."""
+    evaluator = Evaluator(load_scorecard(card))
     with connect(url) as connection:
-        begin(connection, Evaluator(load_scorecard(card)), now=now)
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_worker, args=(url, card, now)) for _ in range(processes)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    with connect(url) as connection:
-        complete(connection, Evaluator(load_scorecard(card)), now=now)
+        begin(connection, evaluator, now=now)
+        context = multiprocessing.get_context("spawn")
+        workers = [context.Process(target=_worker, args=(url, card, now), daemon=True) for _ in range(processes)]
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            if told is not None:
+                told(progress(connection, evaluator.card))
+            next((worker for worker in workers if worker.is_alive()), workers[0]).join(_LOOK_SECONDS)
+        complete(connection, evaluator, now=now)
     failed = [str(worker.exitcode) for worker in workers if worker.exitcode]
     if failed:
         raise RuntimeError(f"{len(failed)} of {processes} processes failed (exit codes {', '.join(failed)})")
@@ -210,10 +258,31 @@ def evaluate_now(
 def evaluate_as_of(
     connection: psycopg.Connection, card: Scorecard, entity: str, day: date, rules: Rulebook | None = None
 ) -> Evaluation | None:
-    """One enterprise on a past day, from what the registry held that evening; None: it was not registered then."""
+    """One enterprise on a past day, from what the registry held that evening; None: it was not registered then.
+
+    It names every record of that time: :func:`shown_as_of` is for those who read it.
+    """
     evaluator = Evaluator(card, rules or default_rulebook())
     records = records_as_of(connection, evaluator, entity, day)
     return evaluator.evaluate(records, day) if records else None
+
+
+def shown_as_of(
+    connection: psycopg.Connection, card: Scorecard, entity: str, day: date, *, now: datetime
+) -> Evaluation | None:
+    """One enterprise on a day up to today as it may be shown now; None: it was not registered then.
+
+    Asking for a day gone by brings back nothing: a record that may not be shared today counts without its name.
+    """
+    today = china_day(now)
+    if day >= today:
+        return evaluate_now(connection, card, entity, day)
+    found = evaluate_as_of(connection, card, entity, day)
+    if found is None:
+        return None
+    evaluator = Evaluator(card, default_rulebook())
+    records = RecordReader.of(connection, evaluator).by_entity(Named([entity])).get(entity, [])
+    return without_names(found, evaluator.nameable(records, today))
 
 
 def read(connection: psycopg.Connection, card: Scorecard, entity: str) -> Evaluation | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from shuqiao.cli import credit_cases, credit_counts, credit_matches
+from shuqiao.cli import credit_cases, credit_counts, credit_evaluations, credit_matches
 from shuqiao.cli.options import AsJson, AsJsonLines, examples
 from shuqiao.cli.records import Unmasked
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(credit_cases.app, name="case", short_help="信用修复与异议 Credit repairs and objections.")
 app.add_typer(credit_matches.app, name="match", short_help="匹配 Records without a code: whom each may be about.")
+credit_evaluations.add_to(app)
 
 Enterprise = Annotated[
     str,
@@ -50,7 +51,7 @@ def file(enterprise: Enterprise, unmasked: Unmasked = False, as_json: AsJson = F
     from registry.api.representations import now  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
-    found = _answered(
+    found = answered(
         enterprise, lambda pool, known, one: credit_answers.file(pool, known, one, [*known], now())
     )  # fmt: skip
     if not unmasked:
@@ -104,8 +105,8 @@ def record(
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
-    at, wanted, who = now(), _day(day), _reader(reader)
-    found = _answered(
+    at, wanted, who = now(), day_of(day), _reader(reader)
+    found = answered(
         enterprise,
         lambda pool, known, one: credit_answers.record(pool, known, one, who, wanted or china_day(at), at),
     )
@@ -150,7 +151,7 @@ def report(
     from shuqiao.cli import output  # noqa: PLC0415
 
     at, who = now(), _reader(reader)
-    found = _answered(enterprise, lambda pool, known, one: credit_answers.report(pool, known, one, who, at))
+    found = answered(enterprise, lambda pool, known, one: credit_answers.report(pool, known, one, who, at))
     if reader == "department" and not unmasked:
         for each in found["records"]:
             each["body"] = _masked(each["body"], each["dataset"])
@@ -197,7 +198,7 @@ def measures(
     scenes = default_measures().on(china_day(at)).scenes
     if scene is not None and scene not in scenes:
         raise usage(f"没有这种场景 no such scene: {scene}", f"expected one of {', '.join(scenes)}", place="--scene")
-    found = _answered(enterprise, lambda pool, known, one: credit_answers.measures(pool, known, one, scene, at))
+    found = answered(enterprise, lambda pool, known, one: credit_answers.measures(pool, known, one, scene, at))
     if as_json:
         output.json_document(found)
         return
@@ -309,7 +310,7 @@ def findings(
     _show("双公示问题 Findings", columns, rows, limit, as_json=as_json)
 
 
-def _answered(enterprise: str, work: Callable[[Any, Any, Found], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+def answered(enterprise: str, work: Callable[[Any, Any, Found], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """What there is to say of an enterprise. Raises Failure if it is not known, or not surely one."""
     from registry.api import credit_answers  # noqa: PLC0415
     from registry.storage.reads import datasets  # noqa: PLC0415
@@ -317,12 +318,12 @@ def _answered(enterprise: str, work: Callable[[Any, Any, Found], Awaitable[dict[
     from shuqiao.cli.exit_codes import ExitCode  # noqa: PLC0415
     from shuqiao.cli.failures import Failure  # noqa: PLC0415
 
-    async def answered(pool: Any) -> dict[str, Any]:
+    async def told(pool: Any) -> dict[str, Any]:
         one = await credit_answers.find(pool, enterprise)
         return await work(pool, await datasets.all_datasets(pool), one)
 
     try:
-        return registry.read(answered)
+        return registry.read(told)
     except credit_answers.UnknownEnterprise:
         cause = f"没有可提供的该企业信息 nothing may be told of {enterprise}"
         raise Failure(ExitCode.FAILED, cause, "核对代码 check the code: its last character checks the others") from None
@@ -357,7 +358,8 @@ def _show(title: str, columns: dict[str, str], rows: list[dict[str, Any]], limit
         output.note(f"还有更多，用 --limit 显示 there are more than {limit}: give a greater --limit")
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None) -> date | None:
+    """The day of ``--day``. Raises Failure."""
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
     if text is None:

@@ -84,7 +84,7 @@ class CountedRecord:
     rule: str
     points: int
     key: str | None = None
-    """None: a repaired record, which may no longer be named."""
+    """None: one that may no longer be named, such as a repaired record."""
     version: int | None = None
     disputed: bool = False
 
@@ -251,6 +251,23 @@ class Evaluator:
         grade = self.card.grade(score, limits).code
         return Score(day, score, grade, factors, self._digest_of(ordered), changes_on)
 
+    def nameable(self, records: Iterable[RecordToScore], today: date) -> frozenset[tuple[str, str]]:
+        """Dataset and key of those records that may be named today, whatever day an evaluation is of.
+
+        ``records``: those that the registry holds now. Of datasets with publicity rules the card's reader must see
+        the record today; of others the records that are there, not repaired and not withdrawn, are named.
+        """
+        found = set()
+        for record in records:
+            if record.marks.repaired_on is not None or record.marks.changed_on is not None:
+                continue
+            if record.dataset in self.rules.records.records:
+                seen = _Shown(record, self.card.reader, self.rules).by()
+                if seen is None or not seen[1] <= today <= seen[2]:
+                    continue
+            found.add((record.dataset, record.key))
+        return frozenset(found)
+
     def _digest_of(self, records: Sequence[RecordToScore]) -> bytes:
         digest = self._begin.copy()
         said = []
@@ -340,6 +357,23 @@ def from_stored(
         [(part["points"], [CountedRecord(**record) for record in part.get("records", ())]) for part in kept],
         input_digest,
         changes_on,
+    )
+
+
+def without_names(evaluation: Evaluation, named: frozenset[tuple[str, str]]) -> Evaluation:
+    """The same evaluation, in which only some records (dataset and key) stand with their key and version."""
+    return replace(
+        evaluation,
+        factors=tuple(
+            replace(
+                factor,
+                records=tuple(
+                    record if (record.dataset, record.key) in named else replace(record, key=None, version=None)
+                    for record in factor.records
+                ),
+            )
+            for factor in evaluation.factors
+        ),
     )
 
 

@@ -17,7 +17,15 @@ from typing import Any, Literal, get_args
 from registry.domain.credit.publicity import Regimes, Title, default_regimes
 from registry.domain.credit.readers import Reader
 from registry.domain.credit.record_facts import RecordRules, default_record_rules
-from registry.domain.credit.rule_files import RULES, RuleFile, RuleFileError, RuleProblem, optional_day, read_rule_file
+from registry.domain.credit.rule_files import (
+    RULES,
+    RuleFile,
+    RuleFileError,
+    RuleProblem,
+    optional_day,
+    read_rule_file,
+    rule_folders,
+)
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.documents import Key
 from schemas.errors import UnknownSchema
@@ -26,6 +34,7 @@ from schemas.structure import did_you_mean
 SCORECARDS = RULES / "scorecards"
 """The cards that come with the hub."""
 SCHEMA = SCORECARDS / "scorecard.schema.json"
+_FILES = "*/*.yaml"
 
 Status = Literal["draft", "live"]
 Counts = Literal["always", "while_shared", "while_public", "after_repair"]
@@ -224,26 +233,37 @@ def load_scorecard(path: Path, *, catalogue: Catalogue | None = None) -> Scoreca
 
 def load_scorecards(folders: Iterable[Path] = (), *, catalogue: Catalogue | None = None) -> Scorecards:
     """The hub's cards and those in further folders. Raises RuleFileError with every problem of every file."""
-    cards: list[Scorecard] = []
-    problems: list[RuleProblem] = []
+    paths: list[Path] = []
+    missing: list[RuleProblem] = []
     for folder in dict.fromkeys([SCORECARDS, *(Path(folder).resolve() for folder in folders)]):
         if not folder.is_dir():
-            problems.append(RuleProblem(folder, 0, "", "no such folder"))
-        for path in sorted(folder.glob("*/*.yaml")):
-            try:
-                cards.append(load_scorecard(path, catalogue=catalogue))
-            except RuleFileError as error:
-                problems += error.problems
-    problems += _clashes(cards)
-    if problems:
-        raise RuleFileError(problems)
-    return Scorecards(tuple(sorted(cards, key=lambda card: (card.name, card.version))))
+            missing.append(RuleProblem(folder, 0, "", "no such folder"))
+        paths += sorted(folder.glob(_FILES))
+    return _load(paths, missing, catalogue)
 
 
 @cache
 def default_scorecards() -> Scorecards:
-    """The cards that come with the hub, read once."""
-    return load_scorecards()
+    """The cards that come with the hub and the city's (``SHUQIAO_CREDIT_RULES``), read once. Raises RuleFileError.
+
+    A city's file of the same name and version takes the place of the hub's.
+    """
+    paths = {path.relative_to(folder): path for folder in rule_folders(SCORECARDS) for path in folder.glob(_FILES)}
+    return _load([paths[name] for name in sorted(paths)], [], None)
+
+
+def _load(paths: Iterable[Path], problems: Iterable[RuleProblem], catalogue: Catalogue | None) -> Scorecards:
+    cards: list[Scorecard] = []
+    found = list(problems)
+    for path in paths:
+        try:
+            cards.append(load_scorecard(path, catalogue=catalogue))
+        except RuleFileError as error:
+            found += error.problems
+    found += _clashes(cards)
+    if found:
+        raise RuleFileError(found)
+    return Scorecards(tuple(sorted(cards, key=lambda card: (card.name, card.version))))
 
 
 def _facts_fields(dataset: str, records: RecordRules | None) -> set[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
+from registry.domain.credit.marks import china_day
+from registry.domain.credit.scorecard import default_scorecards
 from registry.storage.reads.arguments import Arguments
 from registry.storage.reads.pool import Pool, Row
 from registry.storage.reads.records import STALE
@@ -47,7 +50,8 @@ WHERE r.entity = $1 AND r.dataset_id = ANY($2::smallint[]) ORDER BY i.kind, i.va
 _EVALUATIONS = """
 SELECT e.scorecard, e.version, e.day, e.score, e.grade, e.changes_on, e.computed_at
 FROM registry.evaluation e JOIN registry.evaluation_card c USING (scorecard, version)
-WHERE e.entity = $1 AND c.complete_at IS NOT NULL ORDER BY e.scorecard, e.version
+WHERE e.entity = $1 AND c.complete_at IS NOT NULL
+AND (e.scorecard, e.version) IN (SELECT * FROM unnest($2::text[], $3::int[])) ORDER BY e.scorecard, e.version
 """
 
 _DISCREPANCIES = """
@@ -82,8 +86,12 @@ async def identifiers_of(pool: Pool, entity: str, dataset_ids: Sequence[int]) ->
 
 
 async def evaluations_of(pool: Pool, entity: str) -> list[Row]:
-    """The kept evaluations of an enterprise by every card whose first evaluation of all is complete."""
-    return await pool.rows(_EVALUATIONS, entity)
+    """The kept evaluations of an enterprise by the cards in force, where all enterprises are evaluated by them.
+
+    A draft that is being compared is nobody's evaluation yet. Raises RuleFileError.
+    """
+    live = default_scorecards().live(china_day(datetime.now(UTC)))
+    return await pool.rows(_EVALUATIONS, entity, [card.name for card in live], [card.version for card in live])
 
 
 async def discrepancies(
