@@ -28,6 +28,8 @@ from registry.api.routes import (
     credit_consents,
     credit_lending,
     credit_matches,
+    credit_pages,
+    credit_reports,
     datasets,
     entities,
     health,
@@ -109,11 +111,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         credit_consents,
         credit_lending,
         credit_matches,
+        credit_reports,
     ):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(licences.addresses)
-    for module in (issuers, status, credentials, sharing_service, verification, health, problem_pages):
+    for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
     app.add_middleware(Envelope)
