@@ -45,11 +45,14 @@ def master_key_file(run_dir: Path) -> Path:
     return path
 
 
-def enter_issuers(database_url: str, base: str, key_file: Path) -> None:
-    """The demo city's issuing authorities, each with a key and a seal certificate under the hub's root."""
+def enter_issuers(database_url: str, base: str, key_file: Path, *, sm2: bool) -> None:
+    """The demo city's issuing authorities, each with a key and a seal certificate under the hub's root.
+
+    ``sm2``: each with an SM2 key too. Raises Sm2Missing where the extra ``shuqiao[sm2]`` is not installed.
+    """
     with connect(database_url) as connection:
         issuers.load_file(
-            connection, ISSUERS, base=base, master_key=master_key.from_file(key_file), now=datetime.now(UTC)
+            connection, ISSUERS, base=base, master_key=master_key.from_file(key_file), now=datetime.now(UTC), sm2=sm2
         )
 
 

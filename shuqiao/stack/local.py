@@ -129,7 +129,10 @@ class _Stack:
                 _migrate_registry(environ["SHUQIAO_DATABASE_URL"])
             with self.show.step("发证机关的密钥与电子印章", "keys and seals of the issuing authorities"):
                 licences.enter_issuers(
-                    environ["SHUQIAO_DATABASE_URL"], environ["SHUQIAO_PUBLIC_URL"], self._master_key_file()
+                    environ["SHUQIAO_DATABASE_URL"],
+                    environ["SHUQIAO_PUBLIC_URL"],
+                    self._master_key_file(),
+                    sm2=self.settings.sm2,
                 )
             with self.show.step(
                 f"示范城市 {self.settings.scale:,} 户", f"demo city of {self.settings.scale:,} enterprises"

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from registry.licences import issuers
+import pytest
+
+from registry.licences import issuers, keys
 from registry.licences.issuers import folded
+from registry.storage.database import connect
 from schemas.identifiers import is_uscc
 from shuqiao import demo
 from shuqiao.demo.rosters import City
 from shuqiao.demo.rows import all_rows
+from shuqiao.stack import licences
 
 FILE = Path(demo.__file__).parent / "issuers.yaml"
 NAMES = {
@@ -48,3 +52,16 @@ def test_every_code_is_a_right_one_and_of_one_authority() -> None:
     assert all(is_uscc(each.code) for each in found)
     assert len({each.code for each in found}) == len({each.name for each in found}) == len(found)
     assert all(each.name_en.startswith("Qiaozhou ") for each in found)
+
+
+@pytest.mark.parametrize("sm2", [False, True])
+def test_the_local_stack_gives_them_sm2_keys_where_the_setting_asks_for_them(
+    registry_url: str, tmp_path: Path, *, sm2: bool
+) -> None:
+    key_file = licences.master_key_file(tmp_path)
+    for _ in range(2):  # each start of the stack enters them again
+        licences.enter_issuers(registry_url, "http://127.0.0.1:8090", key_file, sm2=sm2)
+    with connect(registry_url) as connection:
+        algorithms = [key.algorithm for key in keys.all_keys(connection) if key.issuer_code is not None]
+    authorities = len(issuers.read_file(FILE))
+    assert (algorithms.count("ES256"), algorithms.count("SM2-SM3")) == (authorities, authorities if sm2 else 0)
