@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -137,11 +138,23 @@ def record(
 
 
 @app.command(
-    epilog=examples("shuqiao credit report 91310000MA1FL00A0Q", "shuqiao credit report 91310000MA1FL00A0Q --json")
+    epilog=examples(
+        "shuqiao credit report 91310000MA1FL00A0Q",
+        "shuqiao credit report 91310000MA1FL00A0Q --json",
+        "shuqiao credit report 91310000MA1FL00A0Q --pdf report.pdf",
+    )
 )
 def report(
     enterprise: Enterprise,
     reader: Annotated[str, typer.Option(help="报告版本 The edition: public or department.")] = "public",
+    pdf: Annotated[
+        Path | None,
+        typer.Option(
+            help="PDF 文件 Write it there as a numbered and sealed document, nothing of the edition masked; "
+            "- for stdout.",
+            show_default=False,
+        ),
+    ] = None,
     unmasked: Unmasked = False,  # noqa: FBT002
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
@@ -151,7 +164,18 @@ def report(
     from shuqiao.cli import output  # noqa: PLC0415
 
     at, who = now(), _reader(reader)
-    found = answered(enterprise, lambda pool, known, one: credit_answers.report(pool, known, one, who, at))
+    there: dict[str, Any] = {}
+
+    async def read(pool: Any, known: Any, one: Found) -> dict[str, Any]:
+        there.update(known)
+        return await credit_answers.report(pool, known, one, who, at)
+
+    found = answered(enterprise, read)
+    if pdf is not None:
+        from shuqiao.cli import credit_documents  # noqa: PLC0415
+
+        output.note(f"报告编号 number of the report: {credit_documents.write_pdf(found, there, pdf)}")
+        return
     if reader == "department" and not unmasked:
         for each in found["records"]:
             each["body"] = _masked(each["body"], each["dataset"])

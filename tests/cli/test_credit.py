@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from registry.licences import issuers
 from tests.cli.conftest import Desk
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, taxpayer, uscc
+from tests.licences.issue.town import BASE, BUREAU, BUREAU_CODE, MASTER_KEY
 
 RECENT = f"{date.today() - timedelta(days=20)}"  # noqa: DTZ011  (what is visible follows the real clock here)
 CONFISCATED = {"penalty_kinds": ["confiscation_of_income"], "decided_on": RECENT}
@@ -161,3 +164,21 @@ def test_a_repaired_record_is_listed_without_what_it_said(desk: Desk, town: Town
     assert lines["P2"]["body"]
     assert desk.shuqiao("records", "administrative_penalty").code == 0
     assert desk.shuqiao("entity", uscc(1)).code == 0
+
+
+def test_a_report_is_written_as_a_numbered_and_sealed_document(town: Town, desk: Desk, tmp_path: Path) -> None:
+    issuers.enter(
+        town.connection, BUREAU_CODE, BUREAU, "Bureau", base=BASE, master_key=MASTER_KEY, now=datetime.now(UTC)
+    )
+    environ = {"SHUQIAO_MASTER_KEY": base64.b64encode(b"m" * 32).decode(), "SHUQIAO_PUBLIC_URL": BASE}
+    file = tmp_path / "report.pdf"
+
+    desk.environ |= environ
+    made = desk.shuqiao("credit", "report", uscc(1), "--pdf", str(file))
+
+    assert (made.code, made.out) == (0, "")
+    ((number, asked_by),) = town.rows("SELECT number, asked_by FROM registry.credit_report")
+    assert (number in made.err, asked_by) == (True, "command line")
+    assert file.read_bytes().startswith(b"%PDF-")
+    assert b"/ETSI.CAdES.detached" in file.read_bytes()
+    assert desk.shuqiao("credit", "report", uscc(9), "--pdf", str(file)).code == 1
