@@ -480,6 +480,9 @@ def _days(rule: ScoreRule, record: RecordToScore, shown: _Shown) -> tuple[date, 
             return None
         _, first, last = seen
         since_repair = first
+    else:
+        # Whatever the dataset: what was repaired or withdrawn may no longer be used.
+        last = min(_before(record.marks.repaired_on), _before(record.marks.changed_on))
     body = record.body
     if rule.age is not None:
         since = since_repair if rule.age.since is None else _day(body, rule.age.since)

@@ -83,7 +83,7 @@ class ScoreRule:
     dataset: str
     counts: Counts
     """``while_shared``: on the days on which the card's reader sees it; ``while_public``: on which the public does;
-    ``after_repair``: from the day of its repair on; ``always``: on every day."""
+    ``after_repair``: from the day of its repair on; ``always``: on every day until it is repaired or withdrawn."""
     grades: frozenset[str]
     """Grades of the publicity rules; empty: any."""
     where: Mapping[str, frozenset[str]]
