@@ -249,6 +249,15 @@ def note_overdue(connection: psycopg.Connection, *, now: datetime) -> list[Case]
             return noted
 
 
+def overdue_now(connection: psycopg.Connection, *, now: datetime) -> int:
+    """How many open cases are past their deadline, noted or not."""
+    row = connection.execute(
+        "SELECT count(*) FROM registry.credit_case WHERE decided_at IS NULL AND due_on < %s", (china_day(now),)
+    ).fetchone()
+    assert row is not None  # noqa: S101  (an aggregate gives one row)
+    return int(row[0])
+
+
 def _act(
     connection: psycopg.Connection,
     case_id: int,

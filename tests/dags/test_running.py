@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.credit.cases.town import Town, offence
 from tests.dags.conftest import Office, code
 
 pytestmark = pytest.mark.airflow
@@ -54,3 +55,23 @@ def test_a_source_that_is_not_as_the_manifest_says_fails_at_once(office: Office)
     assert "public.ent" in text
     assert "up_for_retry" not in text.lower()
     assert office.registry("SELECT count(*) FROM registry.batch WHERE state = 'published'") == [(0,)]
+
+
+def test_the_credit_run_notes_missed_deadlines_once(office: Office) -> None:
+    town = Town(office.registry_url)
+    town.penalties(offence(1))
+    case = town.file()
+    town.rows("UPDATE registry.credit_case SET due_on = '2026-01-05' WHERE id = %s RETURNING id", case.id)
+    town.connection.close()
+
+    for _ in range(2):
+        done = office.test_dag("credit.enterprises")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    assert office.registry("SELECT action, actor, text FROM registry.credit_case_event ORDER BY number") == [
+        ("file", "桥州天成1餐饮有限公司", None),
+        ("overdue", "hub", "accept 2026-01-05"),
+    ]
+    notes = [text for (text,) in office.airflow("SELECT content FROM dag_run_note ORDER BY dag_run_id")]
+    assert ["新增逾期 1 件（credit 1）" in notes[0], "新增逾期 0 件" in notes[1]] == [True, True]
+    assert all(len(text.splitlines()) == 3 for text in notes)  # enterprises, evaluations, deadlines
