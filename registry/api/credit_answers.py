@@ -14,6 +14,7 @@ import orjson
 
 from registry.api.representations import sources
 from registry.domain.credit.catalogue import default_credit_catalogue
+from registry.domain.credit.double_publicity import default_formats
 from registry.domain.credit.enterprise_file import FileRecord, Provenance, enterprise_file, provenance
 from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import Mark, china_day
@@ -78,8 +79,8 @@ def load_rules() -> None:
     Raises RuleFileError.
     """
     for load in (
-        default_credit_catalogue, default_lending_rules, default_measures, default_reader_rules, default_record_rules,
-        default_regimes, default_sources,
+        default_credit_catalogue, default_formats, default_lending_rules, default_measures, default_reader_rules,
+        default_record_rules, default_regimes, default_sources,
     ):  # fmt: skip
         load()
 

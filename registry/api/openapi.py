@@ -16,6 +16,7 @@ from registry.api import (
     credit_match_models,
     credit_models,
     credit_report_models,
+    exchange_models,
     licence_models,
     models,
     problems,
@@ -57,6 +58,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_models).values(),
         *vars(credit_report_models).values(),
         *vars(consent_models).values(),
+        *vars(exchange_models).values(),
         *vars(credit_case_models).values(),
         *vars(credit_match_models).values(),
     ]:
@@ -116,6 +118,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"^/credentials/(issue|status)$", (problems.CREDENTIAL_REFUSED,)),
         (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
         (r"\{enterprise\}/(lending|credit|report)$", (problems.CONSENT_REQUIRED,)),
+        (r"/double-publicity/", (problems.NOT_ACCEPTABLE,)),
         (r"/credit/consents$", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases$|/credit/cases/\{case\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases", (problems.NOT_READY,)),

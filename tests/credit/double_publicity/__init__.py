@@ -1,0 +1,1 @@
+"""Permits and penalties made public, both editions out."""
