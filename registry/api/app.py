@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,21 +14,22 @@ from starlette.routing import Match
 from registry.api import problems
 from registry.api.credit_answers import load_rules
 from registry.api.credit_refusals import refusal
+from registry.api.logged import Logged
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
 from registry.api.routes import (
+    audit,
     batches,
     changes,
     copies,
     credentials,
     credit,
     credit_cases,
-    credit_counts,
     credit_consents,
+    credit_counts,
     credit_evaluations,
-    credit_exchange,
     credit_lending,
     credit_matches,
     credit_pages,
@@ -81,7 +83,11 @@ def create_app(settings: ApiSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await state.pool.open()
+        signing = asyncio.create_task(state.checkpoints.keep_signing())
         yield
+        signing.cancel()
+        await asyncio.wait([signing])
+        await state.access_log.close()
         await state.pool.close()
 
     app = FastAPI(
@@ -112,10 +118,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         credit_counts,
         credit_consents,
         credit_evaluations,
-        credit_exchange,
         credit_lending,
         credit_matches,
         credit_reports,
+        audit,
     ):
         api.include_router(module.router)
     app.include_router(api)
@@ -123,6 +129,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
+    app.add_middleware(Logged)
     app.add_middleware(Envelope)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)

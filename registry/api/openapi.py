@@ -11,17 +11,18 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from registry.api import (
+    audit_models,
     consent_models,
     credit_case_models,
     credit_match_models,
     credit_models,
     credit_report_models,
-    exchange_models,
     licence_models,
     models,
     problems,
     security,
 )
+from registry.api.logged import UNLOGGED
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -56,11 +57,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(models).values(),
         *vars(licence_models).values(),
         *vars(credit_models).values(),
-        *vars(credit_report_models).values(),
         *vars(consent_models).values(),
-        *vars(exchange_models).values(),
         *vars(credit_case_models).values(),
         *vars(credit_match_models).values(),
+        *vars(credit_report_models).values(),
+        *vars(audit_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -92,6 +93,8 @@ def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
         yield from _DATABASE
     elif rule is not security.public:
         yield from _SECURED
+    if route.path not in UNLOGGED:
+        yield problems.NOT_LOGGED
     names = {field.alias for field in route.dependant.query_params} | {
         field.alias for inner in route.dependant.dependencies for field in inner.query_params
     }
@@ -118,11 +121,12 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"^/credentials/(issue|status)$", (problems.CREDENTIAL_REFUSED,)),
         (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
         (r"\{enterprise\}/(lending|credit|report)$", (problems.CONSENT_REQUIRED,)),
-        (r"/double-publicity/", (problems.NOT_ACCEPTABLE,)),
         (r"/credit/consents$", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases$|/credit/cases/\{case\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases", (problems.NOT_READY,)),
         (r"/credit/matches/\{match\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
+        (r"/audit/checkpoint$", (problems.SIGNING_UNAVAILABLE,)),
+        (r"/audit/proof/", (problems.NOT_FOUND,)),
         (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
         (r"^/readyz$", (problems.NOT_READY,)),
     )

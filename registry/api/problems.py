@@ -149,6 +149,11 @@ DATABASE_UNAVAILABLE = ProblemType(
     "database-unavailable", 503, "hub", "登记库暂不可用", "The registry's database does not answer",
     "稍后按 Retry-After 重试；请求本身没有错误。", "Try again after Retry-After; nothing is wrong with the request.", 5,
 )  # fmt: skip
+NOT_LOGGED = ProblemType(
+    "not-logged", 503, "hub", "访问无法留痕", "The access could not be put on record, so it is not answered",
+    "稍后按 Retry-After 重试；已执行的操作请先查询结果。",
+    "Try again after Retry-After; if the request changed something, look first whether it was done.", 5,
+)  # fmt: skip
 BUSY = ProblemType(
     "busy", 503, "hub", "系统繁忙", "The hub has more to do than it can do now",
     "稍后按 Retry-After 重试。", "Try again after Retry-After; nothing is wrong with the request.", 2,
@@ -173,7 +178,7 @@ TYPES: Mapping[str, ProblemType] = {
         INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED,
         TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
         DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
-        DATABASE_UNAVAILABLE, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
+        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
     )
 }  # fmt: skip
 

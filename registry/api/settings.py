@@ -34,6 +34,10 @@ class ApiSettings:
     """Datasets and the age of their data are read again after this time."""
     pool_size: int = 10
     statement_seconds: float = 10.0
+    access_log_seconds: float = 5.0
+    """How long an answer waits for its entry in the access log; then it is not given."""
+    checkpoint_seconds: float = 60.0
+    """How often the access log is signed, if anything was added."""
     feed_poll_seconds: float = 0.5
     """How often a waiting reader of the change feed looks again."""
     public_url: str = ""

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from starlette.requests import Request
 
 from registry.api.access_log import AccessLog
+from registry.api.checkpoints import Checkpoints
 from registry.api.gate import Gate
 from registry.api.licensing import Licensing
 from registry.api.settings import ApiSettings
@@ -57,6 +58,7 @@ class ApiState:
         self.pool = Pool(settings.database_url, size=settings.pool_size, statement_seconds=settings.statement_seconds)
         self.access_log = AccessLog(settings.database_url, wait_seconds=settings.access_log_seconds)
         self.licensing = Licensing(settings, self.pool)
+        self.checkpoints = Checkpoints(self.licensing, settings.checkpoint_seconds)
         self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwk)
         self.verifier = Verifier(self.trust, self.pool, settings.base)
         self.lookups = Gate(8, 64)

@@ -38,10 +38,11 @@ class Consistency:
     path: tuple[bytes, ...]
 
 
-def inclusion(connection: psycopg.Connection, index: int, size: int | None = None) -> Inclusion:
-    """Prove that an entry is among the first ``size`` (all that there are, by default). Raises NotInLog."""
+def inclusion(connection: psycopg.Connection, index: int | None, size: int | None = None) -> Inclusion:
+    """Prove that an entry (None: the last) is among the first ``size`` (None: all that there are). Raises NotInLog."""
     there = head(connection).size
     whole = there if size is None else size
+    index = whole - 1 if index is None else index
     if not 0 <= index < whole <= there:
         raise NotInLog(f"a log of {there} entries has no entry {index} among its first {whole}")
     leaf, path = Node(0, index), merkle.inclusion_ranges(index, whole)

@@ -45,17 +45,18 @@ def every(connection: psycopg.Connection, start: int, end: int) -> Iterator[Logg
         yield from between(connection, at, min(at + _FETCHED, end))
 
 
-def about(connection: psycopg.Connection, entity: str, *, before: int | None, limit: int) -> list[Logged]:
-    """Who read the data of an enterprise: the newest first, below the index ``before``."""
+def about(
+    connection: psycopg.Connection, entity: str, *, client: str | None = None, before: int | None, limit: int
+) -> list[Logged]:
+    """Who read the data of an enterprise, the newest first, below the index ``before``; one client if it is named."""
+    rest = "AND (%(client)s::text IS NULL OR client = %(client)s) AND index < %(before)s ORDER BY index DESC"
     statement = f"""
-        (SELECT {_COLUMNS} FROM registry.access_log
-         WHERE entity = %(entity)s AND index < %(before)s ORDER BY index DESC LIMIT %(limit)s)
+        (SELECT {_COLUMNS} FROM registry.access_log WHERE entity = %(entity)s {rest} LIMIT %(limit)s)
         UNION ALL
-        (SELECT {_COLUMNS} FROM registry.access_log
-         WHERE entities @> ARRAY[%(entity)s] AND index < %(before)s ORDER BY index DESC LIMIT %(limit)s)
+        (SELECT {_COLUMNS} FROM registry.access_log WHERE entities @> ARRAY[%(entity)s] {rest} LIMIT %(limit)s)
         ORDER BY index DESC LIMIT %(limit)s
     """
-    values = {"entity": entity, "before": _MOST if before is None else before, "limit": limit}
+    values = {"entity": entity, "client": client, "before": _MOST if before is None else before, "limit": limit}
     return [_logged(row) for row in connection.execute(statement.encode(), values)]
 
 

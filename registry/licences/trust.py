@@ -67,6 +67,12 @@ def trusted_issuers(connection: psycopg.Connection) -> list[TrustedIssuer]:
     ]
 
 
+def hub_keys(connection: psycopg.Connection) -> list[tuple[str, ec.EllipticCurvePublicKey]]:
+    """Every key by which the hub itself ever signed, with its DID, but those that others may have."""
+    keys = key_rows.read(connection, "k.purpose = 'hub' AND k.revocation_reason IS DISTINCT FROM 'key_compromise'")
+    return [(key.did, _public_key(key)) for key in keys]
+
+
 def did_document(connection: psycopg.Connection, issuer_code: str | None = None) -> dict[str, Any] | None:
     """The ``did:web`` document of an authority, or of the hub; None where there is none."""
     where = "k.purpose IN ('hub', 'seal') AND k.issuer_code IS NOT DISTINCT FROM %(issuer)s"

@@ -65,7 +65,6 @@ VALUES = {
     "enterprise": uscc(1),
     "number": "7Q2M-4K9Z-P1XW-8TR5-B0HU",
     "consent": "none",
-    "table": "penalties",
     "case": "1",
     "match": "1",
     "code": "330203",
@@ -98,6 +97,8 @@ ALLOWS = {
     security.operator: ("operate",),
 }
 SCOPES = ("read:other", "read:legal_entity", *EVERY)
+SIGNED = "/api/v1/audit/checkpoint"
+"""Wants the master key, which this API does not have."""
 READS = {security.known_client, security.reader, security.dataset_reader, security.operator}
 """Rules of routes that answer with 200 to whoever may read what was published."""
 
@@ -163,7 +164,9 @@ def test_every_route_asks_for_its_scope(api: Api, registry_url: str) -> None:
         assert rule in ALLOWS, route.path
         for scope, reader in readers.items():
             answer = reader.ask(address, method=method(route))
-            if scope in ALLOWS[rule]:
+            if scope in ALLOWS[rule] and route.path == SIGNED:
+                assert answer.status_code == 503, (scope, answer.text)
+            elif scope in ALLOWS[rule]:
                 assert answer.status_code in {200, 400, 404, 415}, (route.path, scope, answer.text)
                 if scope in {"read:*", "operate"} and rule in READS and method(route) == "GET":
                     assert answer.status_code == 200, (route.path, scope, answer.text)

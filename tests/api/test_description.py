@@ -13,6 +13,7 @@ from registry.api.settings import ApiSettings
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
 
+AUDIT = "/api/v1/audit"
 CREDIT = ("/api/v1/enterprises", "/api/v1/credit")
 LICENCES = ("/api/v1/licences", "/api/v1/copies", "/credentials", "/presentations", "/elssp")
 
@@ -87,7 +88,8 @@ def test_answers_are_what_the_description_says(api: Api, registry_url: str, sett
     elsewhere = {path for path, found in description["paths"].items() if not _answers_json(found)}
     licences = {path for path in description["paths"] if path.startswith(LICENCES)}  # test_licence_reading.py
     credit = {path for path in description["paths"] if path.startswith(CREDIT)}  # test_credit.py
-    assert {*addresses, "/api/v1/token", *elsewhere, *licences, *credit} == set(description["paths"])
+    audit = {path for path in description["paths"] if path.startswith(AUDIT)}  # test_audit.py
+    assert {*addresses, "/api/v1/token", *elsewhere, *licences, *credit, *audit} == set(description["paths"])
     for path, values in addresses.items():
         answer = reader.ask(path.format(**values))
         schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

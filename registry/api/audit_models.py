@@ -1,0 +1,91 @@
+"""The shapes of answers about the access log, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from registry.api.models import Answer
+
+_HASH = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
+_ENTRY: dict[str, Any] = {
+    "index": 7,
+    "at": "2026-11-23T05:36:52.000678Z",
+    "action": "GET /api/v1/entities/{entity}",
+    "status": 200,
+    "client": "client-0123456789abcdef",
+    "dataset": None,
+    "entity": "91310000MA1FL00A0Q",
+    "entities": None,
+    "fields": None,
+    "purpose": "credit_lending",
+    "case_number": "L-2026-000123",
+    "request_digest": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "trace_id": "4f0c2f6f3bb7443f9a0e6c1d2b3a4958",
+    "process": "0a1b2c3d4e5f",
+}
+
+
+def _with_example(**members: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
+
+
+class AccessEntry(Answer):
+    """An entry of the access log."""
+
+    model_config = _with_example(**_ENTRY)
+
+    index: int = Field(description="序号")
+    at: datetime
+    action: str = Field(description="Method and address of the route 操作")
+    status: int
+    client: str | None = Field(description="Null where anyone may ask 客户端")
+    dataset: str | None
+    entity: str | None = Field(description="The one enterprise that the answer is about 主体")
+    entities: list[str] | None = Field(description="Several of them")
+    fields: list[str] | None
+    purpose: str | None = Field(description="用途")
+    case_number: str | None = Field(description="业务编号")
+    request_digest: str = Field(description="SHA-256 of what was asked, hexadecimal 请求摘要")
+    trace_id: str
+    process: str
+
+
+class AccessEntries(Answer):
+    """Entries of the access log, the newest first."""
+
+    model_config = _with_example(entries=[_ENTRY], next="WyJhIiw3XQ")
+
+    entries: list[AccessEntry]
+    next: str | None
+
+
+class InclusionProof(Answer):
+    """That an entry stands in the log: RFC 9162, section 2.1.3. Hashes are base64."""
+
+    model_config = _with_example(
+        index=7, size=8, leaf_hash=_HASH, path=[_HASH, _HASH, _HASH], root=_HASH, entry='{"action":"GET ..."}'
+    )
+
+    index: int
+    size: int
+    leaf_hash: str
+    path: list[str]
+    root: str
+    entry: str | None = Field(
+        description="The bytes that the leaf hash is made of, for who made the request and for operators 条目原文"
+    )
+
+
+class ConsistencyProof(Answer):
+    """That the log begins with an earlier one: RFC 9162, section 2.1.4. Hashes are base64."""
+
+    model_config = _with_example(old=4, new=8, old_root=_HASH, new_root=_HASH, path=[_HASH])
+
+    old: int
+    new: int
+    old_root: str
+    new_root: str
+    path: list[str]
