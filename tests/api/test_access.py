@@ -65,6 +65,7 @@ VALUES = {
     "enterprise": uscc(1),
     "number": "7Q2M-4K9Z-P1XW-8TR5-B0HU",
     "consent": "none",
+    "table": "penalties",
     "case": "1",
     "match": "1",
     "code": "330203",
