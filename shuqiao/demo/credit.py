@@ -1,7 +1,8 @@
 """The credit office's server: whole lists as NDJSON over HTTP, with ETags; a key in a header lets clients in.
 
 ``/v2/permits.ndjson`` and ``/v2/penalties.ndjson`` have the fields of the edition in force, ``/v1/...`` those of 2015;
-``/lists/abnormal-operation.ndjson`` and ``/lists/serious-dishonesty.ndjson`` are what they say.
+``/lists/abnormal-operation.ndjson``, ``/lists/serious-dishonesty.ndjson`` and ``/lists/red-list.ndjson`` are what they
+say.
 
     python -m shuqiao.demo.credit --port 8103 --data .run/demo
 """
@@ -31,6 +32,7 @@ LISTS = {
     "v1/penalties": "credit.penalties-old-edition",
     "lists/abnormal-operation": "credit.abnormal-operation",
     "lists/serious-dishonesty": "credit.serious-dishonesty",
+    "lists/red-list": "credit.red-list",
 }
 """Address below the server, without its ending -> connector."""
 

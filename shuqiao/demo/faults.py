@@ -128,6 +128,10 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(*WRONG_USCC, 6),
         Fault(*BAD_DATE, 4),
     ),
+    "credit.red-list": (
+        Fault(*WRONG_USCC, 6),
+        Fault("missing_reason", "认定事由为空", "reason of entry is missing", 4),
+    ),
 }
 
 

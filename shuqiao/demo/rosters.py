@@ -66,6 +66,7 @@ SHARES: dict[str, Shares] = {
     "credit.penalties-old-edition": Shares(40, left=2),
     "credit.abnormal-operation": Shares(60, joined=15, left=15),
     "credit.serious-dishonesty": Shares(12, joined=20, left=20),
+    "credit.red-list": Shares(20, joined=10, left=10),
 }
 
 

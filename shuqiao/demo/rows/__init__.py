@@ -28,6 +28,7 @@ MAKERS: dict[str, Maker] = {
     "credit.penalties-old-edition": credit.penalties_old_edition,
     "credit.abnormal-operation": credit.abnormal_operation,
     "credit.serious-dishonesty": credit.serious_dishonesty,
+    "credit.red-list": credit.red_list,
 }
 
 FOLLOWS_THE_ENTERPRISE = frozenset({"tax.registration"})

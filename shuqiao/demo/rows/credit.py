@@ -1,4 +1,4 @@
-"""The credit office: 双公示 permits and penalties in both editions of the fields, and two lists; NDJSON lines."""
+"""The credit office: 双公示 permits and penalties in both editions of the fields, and three lists; NDJSON lines."""
 
 from __future__ import annotations
 
@@ -268,6 +268,35 @@ def serious_dishonesty(city: City, number: int, day: int) -> Written:
             row["uni_social_crd_cd"] = wrong_uscc(party.uscc)
         case "impossible_date":
             row["abn_tm"] = impossible(listed)
+        case _:
+            pass
+    return Written((row,), life.fault_on(day))
+
+
+def red_list(city: City, number: int, day: int) -> Written:
+    """守信激励对象名单（红名单）: whom the city commends, for two years."""
+    found = _found(city, "credit.red-list", number, day)
+    if found is None:
+        return Written()
+    party, draws, life = found
+    kind, reason, authority = draws.pick(words.COMMENDED)
+    listed = _decided(draws, life)
+    row: Row = {
+        "red_id": f"HM{number:010d}",
+        "red_kind": kind,
+        "uni_social_crd_cd": party.uscc,
+        "comp_nm": party.name,
+        "cognizance_dt": listed.isoformat(),
+        "cognizance_reason": reason,
+        "cognizance_org": authority,
+        "valid_to": years_later(listed, 2).isoformat(),
+        "division": party.division,
+    }
+    match fault_kind(life, day):
+        case "uscc_check_character":
+            row["uni_social_crd_cd"] = wrong_uscc(party.uscc)
+        case "missing_reason":
+            row["cognizance_reason"] = ""
         case _:
             pass
     return Written((row,), life.fault_on(day))

@@ -99,7 +99,9 @@ def test_what_is_in_a_class_and_outside_too_is_told(tmp_path: Path) -> None:
 def test_a_city_adds_a_class_of_its_supplement(tmp_path: Path) -> None:
     _copy(tmp_path)
     path = tmp_path / "2024.yaml"
-    before = "".join(line for line in path.read_text("utf-8").splitlines(True) if "utility_payment" not in line)
+    before = "".join(
+        line for line in path.read_text("utf-8").splitlines(keepends=True) if "utility_payment" not in line
+    )
     path.write_text(
         before + "  - number: 14\n    code: utilities\n    supplement: true\n"
         "    title: {zh: 公用事业缴费信息, en: Utility payments}\n    datasets: [utility_payment]\n",
