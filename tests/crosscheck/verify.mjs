@@ -17,6 +17,8 @@ const statusList = await import('@digitalbazaar/vc-bitstring-status-list');
 const jose = await import('jose');
 const {SDJwtInstance} = await import('@sd-jwt/core');
 const {digest} = await import('@sd-jwt/crypto-nodejs');
+const {default: jsonld} = await import('jsonld');
+const {default: canonicalize} = await import('canonicalize');
 
 const MULTIKEY = 'https://w3id.org/security/multikey/v1';
 
@@ -107,6 +109,19 @@ const tools = {
     };
     const {payload} = await new SDJwtInstance({verifier, hasher: digest, hashAlg: 'sha-256'}).verify(token);
     return {accepted: true, payload};
+  },
+
+  // What a JSON-LD processor makes of a document by its contexts, in safe mode: a term that no context defines, or an
+  // address that is relative, is an error instead of being dropped. {"accepted", "expanded", "statements"}.
+  async jsonld({document}, {documentLoader}) {
+    const expanded = await jsonld.expand(document, {documentLoader, safe: true});
+    const dataset = await jsonld.toRDF(document, {documentLoader, safe: true});
+    return {accepted: true, expanded, statements: dataset.length};
+  },
+
+  // JSON as RFC 8785 has it: {"accepted", "canonical"}; numbers and texts as JSON.parse reads them.
+  async jcs({json}) {
+    return {accepted: true, canonical: canonicalize(JSON.parse(json))};
   },
 
   async versions() {
