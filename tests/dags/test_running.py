@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.credit.cases.town import Town, offence
 from tests.dags.conftest import Office, code
 
 pytestmark = pytest.mark.airflow
+
+ENDED = """
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import select
+from shuqiao.airflow_plugin import on_dag_run_success
+
+with create_session(scoped=False) as session:
+    for run in session.scalars(select(DagRun).order_by(DagRun.id)):
+        on_dag_run_success(run, "")
+"""
+"""What the scheduler does when a run has ended; `airflow dags test` has none."""
 
 
 def test_a_run_publishes_and_tells_the_counts(office: Office) -> None:
@@ -72,6 +87,8 @@ def test_the_credit_run_notes_missed_deadlines_once(office: Office) -> None:
         ("file", "桥州天成1餐饮有限公司", None),
         ("overdue", "hub", "accept 2026-01-05"),
     ]
+    ended = subprocess.run([sys.executable, "-c", ENDED], env=office.environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
     notes = [text for (text,) in office.airflow("SELECT content FROM dag_run_note ORDER BY dag_run_id")]
     assert ["新增逾期 1 件（credit 1）" in notes[0], "新增逾期 0 件" in notes[1]] == [True, True]
     assert all(len(text.splitlines()) == 3 for text in notes)  # enterprises, evaluations, deadlines
