@@ -174,6 +174,8 @@ class _Stack:
             "SHUQIAO_PUBLIC_URL": hub.public_url(settings),
             "SHUQIAO_MASTER_KEY_FILE": str(self._master_key_file()),
             "SHUQIAO_LICENCE_TYPES": os.pathsep.join(map(str, settings.licence_types)),
+            "SHUQIAO_CREDIT_RULES": os.pathsep.join(map(str, settings.credit_rules)),
+            "SHUQIAO_CREDIT_PLACE": settings.credit_place,
             "SHUQIAO_SCALE": str(settings.scale),
             "SHUQIAO_DEMO_DATA": str(settings.run_dir / "demo"),
             **{hub.variable(name): str(port) for name, port in hub.ports(settings).items()},
