@@ -28,6 +28,9 @@ _LOG = "access-log"
 class LogKeyMalformed(ValueError):  # noqa: N818  (named for what was met)
     """A text is no key of a log."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"不是检查点公钥 no key of a log: {why}")
+
 
 class NotSigned(ValueError):  # noqa: N818
     """No known key has signed the checkpoint, or a signature of a known key is wrong."""
@@ -78,7 +81,9 @@ def opened(note: str, keys: Iterable[LogKey]) -> Checkpoint:
         _verify(signed, signature, key)
         verified = True
     if not verified:
-        raise NotSigned(f"no known key has signed the checkpoint of {signed.checkpoint.origin!r}")
+        raise NotSigned(
+            f"检查点没有已知密钥的签名 no known key has signed the checkpoint of {signed.checkpoint.origin!r}"
+        )
     return signed.checkpoint
 
 
@@ -108,7 +113,7 @@ def _verify(signed: SignedCheckpoint, signature: NoteSignature, key: LogKey) -> 
     try:
         key.public_key.verify(signature.signature, signed.text.encode(), ec.ECDSA(SHA256()))
     except InvalidSignature:
-        raise NotSigned(f"the signature of {signature.name!r} on the checkpoint is wrong") from None
+        raise NotSigned(f"检查点签名不符 the signature of {signature.name!r} on the checkpoint is wrong") from None
 
 
 def _p256(key: object) -> ec.EllipticCurvePublicKey:

@@ -31,6 +31,7 @@ GROUPS = {
     "batches": ("shuqiao.cli.batches:app", "批次 What runs brought; decide those that are held."),
     "licence": ("shuqiao.cli.licences:app", "电子证照 E-licences: verify, look, issue, export, copies."),
     "credit": ("shuqiao.cli.credit:app", "公共信用信息 Enterprises' files, credit records, measures, discrepancies."),
+    "audit": ("shuqiao.cli.audit:app", "访问日志 The access log: verify it; who read whose data."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
     "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
     "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),

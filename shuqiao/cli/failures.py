@@ -31,8 +31,15 @@ _OF_REGISTRY = {
         ("registry.licences.keys", "KeysError"),
         ("registry.licences.errors", "LicenceServiceError"),
         ("registry.domain.credit.cases", "CreditRefused"),
+        ("registry.audit.checkpoints", "LogAltered"),
+        ("registry.audit.notes", "NotSigned"),
     ),
-    ExitCode.USAGE: (("registry.licences.issuers", "IssuerError"),),
+    ExitCode.USAGE: (
+        ("registry.licences.issuers", "IssuerError"),
+        ("registry.audit.notes", "LogKeyMalformed"),
+        ("registry.domain.audit.checkpoint", "CheckpointMalformed"),
+        ("registry.domain.audit.export", "ExportMalformed"),
+    ),
     ExitCode.MISCONFIGURED: (
         ("registry.signing.master_key", "MasterKeyError"),
         ("registry.signing.sm2", "Sm2Missing"),

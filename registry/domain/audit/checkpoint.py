@@ -29,6 +29,9 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 class CheckpointMalformed(ValueError):  # noqa: N818  (named for what was met)
     """A text is no checkpoint."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"不是检查点 no checkpoint: {why}")
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

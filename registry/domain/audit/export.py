@@ -21,6 +21,9 @@ FORM = "shuqiao-access-log/1"
 class ExportMalformed(ValueError):  # noqa: N818  (named for what was met)
     """A file is no export of an access log."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"不是访问日志的导出文件 no export of an access log: {why}")
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -91,7 +94,7 @@ def _head(line: bytes) -> Frontier:
     try:
         found: Any = orjson.loads(line)
         if found["form"] != FORM:
-            raise ExportMalformed(f"expected the form {FORM}")
+            raise ValueError(f"expected the form {FORM}")  # noqa: TRY301
         return Frontier(int(found["first"]), tuple(bytes.fromhex(peak) for peak in found["peaks"]))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise ExportMalformed(f"the first line is no head of an export: {error}") from error
