@@ -28,7 +28,8 @@ def add(
             "--scope",
             "-s",
             help="权限 What it may do: read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code>, "
-            "credit:public, credit:department, credit:cases, credit:decide:<department>, operate. Repeat for more.",
+            "credit:public, credit:department, credit:bank, credit:consent, credit:exchange, credit:cases, "
+            "credit:decide:<department>, operate. Repeat for more.",
         ),
     ],
     as_json: AsJson = False,  # noqa: FBT002

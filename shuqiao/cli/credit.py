@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from shuqiao.cli import credit_cases, credit_counts, credit_evaluations, credit_matches
+from shuqiao.cli import (
+    credit_cases,
+    credit_consents,
+    credit_counts,
+    credit_evaluations,
+    credit_exchange,
+    credit_matches,
+)
 from shuqiao.cli.options import AsJson, AsJsonLines, examples
 from shuqiao.cli.records import Unmasked
 
@@ -28,8 +35,10 @@ app = typer.Typer(
     ),
 )
 app.add_typer(credit_cases.app, name="case", short_help="信用修复与异议 Credit repairs and objections.")
+app.add_typer(credit_consents.app, name="consent", short_help="企业授权 Consents of enterprises, and their uses.")
 app.add_typer(credit_matches.app, name="match", short_help="匹配 Records without a code: whom each may be about.")
 credit_evaluations.add_to(app)
+credit_exchange.add_to(app)
 
 Enterprise = Annotated[
     str,
