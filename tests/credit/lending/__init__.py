@@ -1,0 +1,1 @@
+"""What lenders get with a consent."""
