@@ -14,6 +14,7 @@ from registry.api.pages.concluding import ago, finding
 from registry.api.pages.finding import HEADLINES, WORTH, Text
 from registry.api.pages.refusing import Given, document_in, identifier_in, refusal
 from registry.api.pages.saying import said
+from registry.credentials.build import LICENCE
 from registry.credentials.verify.verdict import Check, Form, Outcome, Verdict
 from registry.domain.licences.loading import load_types
 
@@ -25,6 +26,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+TYPE = ["VerifiableCredential", LICENCE]
 MEMBERS = ("licenceType", "holder", "issuingAuthority", "items", "number", "firstDay", "lastDay", "issuedOn")
 
 
@@ -53,6 +55,7 @@ def test_every_outcome_has_its_line_and_its_meaning() -> None:
 )
 def test_whatever_a_genuine_credential_says_the_page_is_drawn(document: dict[str, Any]) -> None:
     said(document, TYPES)
+    document["type"] = TYPE
     assert 'data-outcome="valid"' in shown(verdict(Outcome.VALID, document, issuer_name="桥州市"))
 
 
@@ -64,11 +67,12 @@ def test_a_natural_person_is_never_named_whole(name: str, code_type: str) -> Non
     name = f"某{name}某"
     code = f"110105{name}12345X"
     document = {
+        "type": TYPE,
         "credentialSubject": {
             "licenceType": {"licenceTypeName": "食品经营许可证", "licenceTypeVersion": "food_business_licence@1"},
             "holder": [{"holderName": name, "code": code, "codeType": code_type}],
             "items": {"legal_representative": name},
-        }
+        },
     }
     page = shown(verdict(Outcome.VALID, document, holder_name=name))
     assert name not in page
@@ -88,6 +92,42 @@ def test_a_credential_of_a_client_is_not_called_a_licence() -> None:
     assert "凭证（不是证照）" in page
     assert "桥州市数据局" in page
     assert "某某某" not in page
+
+
+def test_a_credential_of_a_client_that_imitates_a_licence_is_not_drawn_as_one() -> None:
+    """Whoever may have credentials signed could otherwise have a licence drawn by the hub's own page."""
+    subject = {
+        "licenceType": {"licenceTypeName": "食品经营许可证", "licenceTypeVersion": "food_business_licence@1"},
+        "holder": [{"holderName": "冒名有限公司", "code": "91330203MA2AF0001X", "codeType": "001"}],
+        "number": "JY13302030010001",
+    }
+    page = shown(verdict(Outcome.VALID, {"type": ["VerifiableCredential"], "credentialSubject": subject}))
+    assert "凭证（不是证照）" in page
+    for hidden in ("冒名有限公司", "JY13302030010001"):
+        assert hidden not in page
+
+
+UNSEEN = "\u202e\u2066\u200b\u200f\ufeff\u0007\u001b\u0085\u2028\U000e0041"
+
+
+@pytest.mark.parametrize("character", UNSEEN, ids=lambda each: f"U+{ord(each):04X}")
+def test_characters_that_cannot_be_seen_are_shown_as_such(character: str) -> None:
+    """In names of files and of holders: they hide what follows, or turn it round."""
+    holder = {"holderName": f"甲{character}公司", "code": "91330203MA2AF0001X", "codeType": "001"}
+    kind = {"licenceTypeName": f"证{character}照", "licenceTypeVersion": "food_business_licence@1"}
+    subject = {"licenceType": kind, "holder": [holder], "number": f"JY{character}1"}
+    page = shown(verdict(Outcome.VALID, {"type": TYPE, "credentialSubject": subject}), f"licence{character}fdp.exe")
+    refused, _ = refusal(Given.MALFORMED, f"1.2{character}", Text(f"收到 {character}。", f"got {character}."))
+    content = ROOM | {"result": refused, "refused": True, "outcome": "", "identifier": f"1.2{character}"}
+    page += bytes(rendering.page("verify.html.jinja", content).body).decode()
+    assert character not in page
+    assert page.count(character.encode("unicode_escape").decode()) >= 6
+
+
+def test_characters_that_scripts_need_stay_as_they_are() -> None:
+    name = "ᠮᠣᠩᠭᠣᠯ 甲\u3000乙\u200dक्\u200cष شركة"
+    subject = {"licenceType": {"licenceTypeName": name}, "holder": []}
+    assert name in shown(verdict(Outcome.VALID, {"type": TYPE, "credentialSubject": subject}))
 
 
 @given(st.text())

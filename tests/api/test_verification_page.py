@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from registry.api.pages.refusing import FILE_BYTES
+from registry.domain.licences.identifiers import Identifier
 from tests.api.conftest import Api
 
 UNKNOWN = "1.2.156.3005.2.11100000MB0143028R002.11330203000000019Y.00000000000000000000.001.A"
@@ -108,3 +109,48 @@ def test_a_file_that_is_too_large_is_told_so(api: Api, size: int) -> None:
 def test_a_form_that_is_none_brings_nothing(api: Api, body: bytes, kind: str) -> None:
     answer = api.session.post(f"{api.address}/verify", data=body, headers={"Content-Type": kind}, timeout=30)
     assert (answer.status_code, outcome(answer.text)) == (400, "nothing_given")
+
+
+TRICKS = [
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/",
+    "copies/../../api/v1/token",
+    "assets/..%2fpage.css",
+    "x%0d%0aSet-Cookie:%20a=b",
+    "x%0aLocation:%20https:%2f%2fevil.example",
+    "//evil.example/",
+    "https:%2f%2fevil.example%2f1.2.156.3005.2",
+    "1.2.156.3005.2.%00",
+    "%ff%fe",
+    "%ed%a0%80",
+    "." * 1500,
+    "1.2.156.3005.2." + "." * 1500,
+    "%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+    "%E2%80%AE1.2.156",
+]
+
+
+@pytest.mark.parametrize("base", ["/verify/", "/verify/copies/", "/verify/assets/", "/licences/"])
+def test_no_address_leads_astray(api: Api, base: str) -> None:
+    """Neither to a file, nor to another site, nor to a header of the caller's choice, nor to a failure."""
+    for trick in TRICKS:
+        answer = api.session.get(f"{api.address}{base}{trick}", timeout=30, allow_redirects=False)
+        assert answer.status_code in {303, 400, 404, 405}, (base, trick)
+        assert answer.headers.get("Location", "/").startswith("/"), trick
+        assert not answer.headers.get("Location", "/").startswith("//"), trick
+        assert "Set-Cookie" not in answer.headers, trick
+        assert "root:x:0" not in answer.text
+        assert "<script>alert" not in answer.text
+        assert "\u202e" not in answer.text
+
+
+def test_who_guesses_learns_no_more_of_one_identifier_than_of_another(api: Api) -> None:
+    """Unknown ones answer alike, whoever their authority is."""
+    found = set()
+    for serial in ("8KD02JF7SLQ0A3M5T6ZX", "8KD02JF7SLQ0A3M5T6ZY", "00000000000000000001"):
+        identifier = str(Identifier("11100000MB03271699022", "11330200002972223X", serial, 1))
+        answer = api.anyone.ask(f"/verify/{identifier}")
+        text = answer.text.replace(identifier, "").partition("<main")[2]
+        found.add((answer.status_code, text))
+    assert len(found) == 1

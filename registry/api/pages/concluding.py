@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from registry.api.pages.finding import HEADLINES, WORTH, CheckLine, Fact, Finding, Text, VersionLine
 from registry.api.pages.saying import said
+from registry.credentials.verify.licence import is_licence
 from registry.credentials.verify.verdict import Check, Outcome, Verdict
 from registry.domain.licences import states
 from registry.domain.licences.loading import LicenceTypes
@@ -48,7 +49,7 @@ def finding(verdict: Verdict, subject: str, types: LicenceTypes, recorded: Recor
     """What to say of a document. What a document says is repeated only if it was found genuine."""
     headline = HEADLINES[verdict.outcome.value]
     document = _document(verdict) if verdict.is_genuine else None
-    content = None if document is None else said(document, types)
+    content = said(document, types) if document is not None and is_licence(document) else None
     return Finding(
         headline=headline,
         reasons=_reasons(verdict),

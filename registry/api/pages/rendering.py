@@ -14,8 +14,11 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
+from schemas.masking import printable
+
 _FOLDER = Path(__file__).parent
 _KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_KEPT = frozenset("\n\t\r\u3000\u200c\u200d")
 _ZONE = ZoneInfo("Asia/Shanghai")
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -73,6 +76,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     made.filters["day"] = _day
     made.filters["moment"] = _moment
@@ -84,6 +88,17 @@ def _environment() -> Environment:
 def _asset_name(stem: str) -> str:
     wanted, _, suffix = stem.partition(".")
     return next(name for name in assets() if name.startswith(f"{wanted}.") and name.endswith(f".{suffix}"))
+
+
+def _visible(value: Any) -> Any:
+    """What stands in a document as it is, but for characters that cannot be seen: they would hide or turn others round.
+
+    A name that a forger writes with U+202E reads backwards. Lines stay lines; the joiners (U+200C, U+200D) that some
+    scripts are written with stay too.
+    """
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
+        return value
+    return "".join(each if each in _KEPT or each.isprintable() else printable(each) for each in value)
 
 
 def _day(value: date) -> str:
