@@ -169,14 +169,13 @@ def _section(each: Mapping[str, Any], datasets: Datasets) -> Section:
     if "stale_since" in each:
         since = f"自 {moment(each['stale_since'])} 起，来源部门的这条记录有误，尚待更正"
         pairs.append(Pair(Words("来源数据提示", "About the source"), Words(since, "Wrong at its source since then")))
-    origin_zh = (
-        f"{source['department']} · {dataset} · {each['key']} · 版本 {source['version']} · {source['confirmed_on']} 确认"
-    )
+    where = f"{source['department']} · {dataset} · {each['key']}"
+    origin = f"来源 {where} · 版本 {source['version']} · {source['confirmed_on']} 确认"
     return Section(
         title=_title_of(dataset, datasets),
         mark=DISPUTED if each["marks"] else None,
         pairs=tuple(pairs),
-        origin=Words(origin_zh, "department, dataset, key, version, confirmed on"),
+        origin=Words(origin, "Source: department, dataset, key, version, last confirmed"),
     )
 
 

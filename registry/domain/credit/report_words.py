@@ -90,8 +90,15 @@ def _fields(schema: str) -> tuple[tuple[str, Title, str | None], ...]:
     for name, each in default_catalogue().schema(schema).get("properties", {}).items():
         zh = str(each.get("title", name))
         code_list = CODE_LIST_FORMATS.get(each.get("format") or (each.get("items") or {}).get("format") or "")
-        found.append((name, Title(zh, str(each.get("x-title-en", zh))), code_list))
+        found.append((name, Title(zh, _label(str(each.get("x-title-en", zh)))), code_list))
     return tuple(found)
+
+
+def _label(title: str) -> str:
+    """An English title without what explains it to programmers: in brackets, or a list of codes after a colon."""
+    short = title.partition(" (")[0]
+    name, _, rest = short.partition(": ")
+    return name if ", " in rest else short
 
 
 def _value(name: str, value: Any, code_list: str | None) -> Title:
