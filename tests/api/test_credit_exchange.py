@@ -110,7 +110,13 @@ def test_withdrawals_as_csv_have_what_identifies_the_decision(town: Town, platfo
 def test_what_cannot_be_asked_is_refused(api: Api, platform: Reader) -> None:
     for scope in ("credit:public", "credit:department", "credit:bank", "operate", "read:*"):
         assert api.client(scope).ask(f"/api/v1{PENALTIES}").status_code == 403
-    for wrong in ({"edition": "2015"}, {"since": "2001-01-01"}, {"since": "soon"}, {"part": "all"}):
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"edition": "2015"},
+        {"since": "2001-01-01"},
+        {"since": "soon"},
+        {"part": "all"},
+    )
+    for wrong in wrongs:
         assert platform.ask(f"/api/v1{PENALTIES}", **wrong).status_code == 400
     assert platform.ask("/api/v1/credit/double-publicity/permits").status_code == 404
     assert platform.ask("/api/v1/credit/double-publicity/fines").status_code == 400

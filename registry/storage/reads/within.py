@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -30,7 +30,7 @@ class Within(Pool):
         with psycopg.RawCursor(self._connection, row_factory=dict_row) as cursor:
             for kind in ("json", "jsonb"):
                 cursor.adapters.register_loader(kind, TextLoader)
-            return list(cursor.execute(cast("LiteralString", statement), arguments or None))
+            return list(cursor.execute(statement, arguments or None))
 
 
 def answered(work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -68,7 +68,9 @@ ALSO_IN: Mapping[tuple[str, TableName], Mapping[str, str]] = {
 PAGE = (Path(__file__).parents[3] / "docs" / "double-publicity.md").read_text("utf-8")
 
 
-def read_back(edition: str, table: TableName, rows: list[Mapping[str, str]], tmp_path: Path) -> list[dict[str, Any]]:
+def read_back(
+    edition: str, table: TableName, rows: Sequence[Mapping[str, str]], tmp_path: Path
+) -> list[dict[str, Any]]:
     """The rows as the hub's connector of that edition reads them."""
     text = (DEPARTMENTS / "credit" / f"{CONNECTORS[edition, table]}.yaml").read_text("utf-8")
     more = "".join(

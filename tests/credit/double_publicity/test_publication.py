@@ -190,10 +190,10 @@ def test_a_platform_that_takes_over_every_export_has_exactly_what_is_public(
         elif isinstance(said, Withdraw):
             platform = None
         before = day
-    last = versions[-1]
+    final = versions[-1]
     mark = Mark() if repaired is None else Mark(repaired_at=at(repaired))
-    facts = with_mark(facts_of(DATASET, last.body), mark)
-    public = last.valid_to is None and visibility(facts, china_day(at(0)), "public").visible
+    facts = with_mark(facts_of(DATASET, final.body), mark)
+    public = final.valid_to is None and visibility(facts, china_day(at(0)), "public").visible
     assert (platform is not None) == public
     if platform is not None:
-        assert platform["content"] == last.body["content"]
+        assert platform["content"] == final.body["content"]
