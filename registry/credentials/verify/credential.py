@@ -199,17 +199,23 @@ def _check_resources(document: Mapping[str, Any], trust: TrustList, findings: Fi
     if findings.failed:  # anyone can make content that takes long to find fault with
         findings.skip("schema", "not_genuine", "不可采信，未核对内容", "not genuine, so its content is not looked at")
         return
-    if "credentialSchema" not in document:
+    if "credentialSchema" not in document and not licence.is_licence(document):
         findings.skip(
             "schema", "no_schema", "凭证没有指明内容规定（credentialSchema）", "the credential names no schema"
         )
         return
     try:
-        findings.ask("schema", resources.check_schema, document, trust, undisclosed=undisclosed)
+        findings.ask("schema", _check_schema, document, trust, undisclosed=undisclosed)
     except NotAtHand as error:
         findings.skip(
             "schema", "not_at_hand", f"内容规定不在手边，未核对：{error}", f"the schema is not at hand: {error}"
         )
+
+
+def _check_schema(document: Mapping[str, Any], trust: TrustList, *, undisclosed: int) -> None:
+    if licence.is_licence(document):
+        licence.check_schema_named(document, trust)
+    resources.check_schema(document, trust, undisclosed=undisclosed)
 
 
 def _check_term(

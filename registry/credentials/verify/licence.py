@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from registry.credentials.build import COPY, LICENCE
-from registry.credentials.trust_list import TrustedIssuer
-from registry.credentials.verify.model import many, types_of
+from registry.credentials.trust_list import TrustedIssuer, TrustList, context_url
+from registry.credentials.verify.model import id_of, many, types_of
 from registry.credentials.verify.verdict import CheckFailed
 from registry.domain.licences.identifiers import IdentifierMalformed, parse
+
+_CONTEXT = context_url("")
+_SCHEMAS = "/schemas/licences/"
 
 
 def is_licence(document: Mapping[str, Any]) -> bool:
@@ -47,6 +50,25 @@ def check_identifier(document: Mapping[str, Any], issuer: TrustedIssuer) -> None
         _fail("other_authority", zh, f"identifier or authority is not that of the signing issuer ({issuer.name_en})")
     if LICENCE in types_of(document) and not str(document.get("id")).endswith(f"/licences/{text}"):
         _fail("identifier_address", "凭证 id 与证照标识不一致", "the credential's id is of another identifier")
+
+
+def check_schema_named(document: Mapping[str, Any], trust: TrustList) -> None:
+    """Whether a licence names a schema of its hub: what it leaves out of its content would else never be missed.
+
+    The schema asks for status entries too, so a licence that cannot be revoked is none. Raises CheckFailed:
+    schema_missing, schema_elsewhere.
+    """
+    named = [id_of(one) for one in many(document.get("credentialSchema"))]
+    if not named:
+        _fail("schema_missing", "证照没有指明其类型的内容规定", "the licence does not name the schema of its type")
+    bases = [url.removesuffix(_CONTEXT) for url in trust.resources if url.endswith(_CONTEXT)]
+    beginnings = tuple(f"{base}{_SCHEMAS}" for base in bases)
+    if beginnings and not all(url is not None and url.startswith(beginnings) for url in named):
+        _fail(
+            "schema_elsewhere",
+            "证照指明的内容规定不是平台发布的",
+            "the schema that the licence names is none that the hub publishes",
+        )
 
 
 def _fail(code: str, zh: str, en: str) -> NoReturn:

@@ -13,7 +13,7 @@ from registry.credentials.jcs import canonical
 from registry.credentials.moments import moment_of
 from registry.credentials.multibase import base64url
 from registry.credentials.verify import Outcome, Verdict
-from tests.licences.credentials.city import NOW, SIGNED, City
+from tests.licences.credentials.city import BASE, NOW, SIGNED, City
 
 V2 = "https://www.w3.org/ns/credentials/v2"
 
@@ -195,3 +195,43 @@ def test_each_context_decides_only_what_the_signature_covers(city: City) -> None
     for contexts in ([*city.credential["@context"], inline], [build.CONTEXT, inline]):
         assert city.verify({**city.credential, "@context": contexts}).outcome is Outcome.NOT_GENUINE
         assert city.verify({**city.credential, "@context": contexts, "proof": proof}).outcome is Outcome.NOT_GENUINE
+
+
+SCHEMAS: dict[str, tuple[Any, str]] = {
+    "no schema": (None, "schema_missing"),
+    "an empty list of schemas": ([], "schema_missing"),
+    "a schema of somebody else": ({"id": "https://example.org/schema.json", "type": "JsonSchema"}, "schema_elsewhere"),
+    "a schema beside the hub's": (
+        {"id": f"{BASE}.example.org/schemas/licences/food_business_licence/1.json", "type": "JsonSchema"},
+        "schema_elsewhere",
+    ),
+    "the schema of another type": (
+        {"id": f"{BASE}/schemas/licences/business_licence/1.json", "type": "JsonSchema"},
+        "schema",
+    ),
+}
+
+
+@pytest.mark.parametrize(("named", "code"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_licence_is_held_against_its_own_types_schema(city: City, named: Any, code: str) -> None:
+    """Signed with the authority's key: what is left out must not pass because nothing asks for it."""
+    unsigned = city.unsigned()
+    del unsigned["credentialSchema"]
+    if named is not None:
+        unsigned["credentialSchema"] = named
+
+    verdict = city.verify(city.sign(unsigned))
+
+    assert verdict.outcome is Outcome.NOT_GENUINE
+    assert reasons(verdict) == {("schema", code)}
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_licence_that_cannot_be_revoked_is_none(city: City, kept: int) -> None:
+    unsigned = city.unsigned()
+    unsigned["credentialStatus"] = unsigned["credentialStatus"][:kept]
+
+    verdict = city.verify(city.sign(unsigned))
+
+    assert verdict.outcome is Outcome.NOT_GENUINE
+    assert reasons(verdict) == {("schema", "schema")}
