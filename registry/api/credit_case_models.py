@@ -98,7 +98,9 @@ class EvidenceOfCase(BaseModel):
     kind: Literal["performance", "commitment", "other"] = Field(description="履行证明、信用承诺书、其他")
     title: Line
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(description="Of the document 文件摘要")
-    dated: date | None = Field(None, description="Of a performance: the day on which the duty was performed 履行日期")
+    dated: date | None = Field(
+        default=None, description="Of a performance: the day on which the duty was performed 履行日期"
+    )
 
 
 class CaseFiling(BaseModel):
@@ -125,7 +127,8 @@ class CaseFiling(BaseModel):
     statement: Words = Field(description="Why 申请理由")
     evidence: list[EvidenceOfCase] = Field(default=[], max_length=50)
     reference: Annotated[str, StringConstraints(max_length=200, pattern=_NO_NUL)] = Field(
-        "", description="The window's own number: the same request with another number is another request 窗口受理号"
+        default="",
+        description="The window's own number: the same request with another number is another request 窗口受理号",
     )
 
 
@@ -134,7 +137,7 @@ class CaseStep(BaseModel):
 
     model_config = _with_example(reason="材料齐全", by="法制科")
 
-    reason: Words | None = Field(None, description="The applicant reads it 说明")
+    reason: Words | None = Field(default=None, description="The applicant reads it 说明")
     by: By = None
 
 
@@ -152,9 +155,10 @@ class CaseGrant(BaseModel):
 
     model_config = _with_example(reason="经核实，决定书金额有误", remedy="correct", by="法制科")
 
-    reason: Words | None = Field(None, description="The applicant reads it 说明")
+    reason: Words | None = Field(default=None, description="The applicant reads it 说明")
     remedy: Literal["correct", "withdraw"] | None = Field(
-        None, description="Of an objection, needed: the record will be corrected, or is withdrawn now 更正或撤销"
+        default=None,
+        description="Of an objection, needed: the record will be corrected, or is withdrawn now 更正或撤销",
     )
     by: By = None
 

@@ -253,8 +253,9 @@ def test_lists_show_the_callers_own_in_pages_and_by_filters(town: Town, api: Api
     assert hub.get(f"/credit/cases/{repair['id']}")["due"]["overdue"]
     first = hub.get("/credit/cases", limit=2)["next"]
     assert hub.ask("/api/v1/credit/cases", after=first, state="all").json()["type"] == "/problems/invalid-cursor"
-    for wrong in ({"state": "lost"}, {"kind": "appeal"}, {"overdue": "perhaps"}):
-        assert hub.ask("/api/v1/credit/cases", **wrong).status_code == 400
+    wrong: list[dict[str, Any]] = [{"state": "lost"}, {"kind": "appeal"}, {"overdue": "perhaps"}]
+    for filters in wrong:
+        assert hub.ask("/api/v1/credit/cases", **filters).status_code == 400
 
 
 @pytest.mark.usefixtures("town")

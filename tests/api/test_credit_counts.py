@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -65,7 +66,7 @@ def test_counts_of_days_are_given_per_department_and_field(town: Town, hub: Read
     ],
     ids=str,
 )
-def test_days_that_cannot_be_counted_are_refused(hub: Reader, days: dict[str, str]) -> None:
+def test_days_that_cannot_be_counted_are_refused(hub: Reader, days: dict[str, Any]) -> None:
     answer = hub.ask(f"/api/v1{PATH}", **days)
 
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
