@@ -149,6 +149,28 @@ def followed_at(connection: psycopg.Connection, name: str) -> datetime | None:
     return row[0] if row else None
 
 
+def is_behind(connection: psycopg.Connection, name: str, datasets: Sequence[str]) -> bool:
+    """Whether a follower of these datasets has records or changes of theirs still to look at.
+
+    What services announced to each other meanwhile is not counted: it may wait for the next time.
+    """
+    followed = connection.execute(
+        "SELECT followed_xid::text, followed_seq, first_load FROM registry.follower WHERE name = %s", (name,)
+    ).fetchone()
+    ids = list(_ids(connection, datasets).values())
+    if followed is None:
+        return connection.execute("SELECT FROM registry.record WHERE dataset_id = ANY(%s) LIMIT 1", (ids,)).rowcount > 0
+    if any(key is not None for key in followed[2].values()):
+        return True
+    return (
+        connection.execute(
+            "SELECT FROM registry.change WHERE (xid, seq) > (%s::xid8, %s) AND dataset_id = ANY(%s) LIMIT 1",
+            (followed[0], followed[1], ids),
+        ).rowcount
+        > 0
+    )
+
+
 def announce(connection: psycopg.Connection, records: Sequence[RecordKey]) -> None:
     """Let every follower look at some records again when the caller's transaction has committed."""
     if records:

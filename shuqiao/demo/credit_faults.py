@@ -15,9 +15,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 from shuqiao.demo import words
-from shuqiao.demo.generator import MARKET, Enterprise, Status, enterprise
+from shuqiao.demo.generator import Enterprise, Status, enterprise
 from shuqiao.demo.namesakes import OF_EACH_ROLE, number_of
-from shuqiao.demo.rosters import City, Life, roster
+from shuqiao.demo.rosters import MARKET, City, Life, roster
 
 EACH = OF_EACH_ROLE
 """So many of each kind, in a city that is not too small for them."""

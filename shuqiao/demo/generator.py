@@ -14,8 +14,8 @@ from enum import StrEnum
 from shuqiao.demo import words
 from shuqiao.demo.codes import registration_number, uscc
 from shuqiao.demo.draws import Draws
-from shuqiao.demo.namesakes import MARKET, Namesake, namesakes
-from shuqiao.demo.rosters import City, Life, Roster, roster
+from shuqiao.demo.namesakes import Namesake, namesakes
+from shuqiao.demo.rosters import MARKET, City, Life, Roster, roster
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 FIRST_DAY = dt.date(2026, 6, 1)

@@ -13,8 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from shuqiao.demo.generator import MARKET
-from shuqiao.demo.rosters import City
+from shuqiao.demo.rosters import MARKET, City
 from shuqiao.demo.rows import Row, all_rows, touched_on
 from shuqiao.demo.rows.market import COLUMNS, REPRESENTATIVE_COLUMNS, enterprise_row, representative_row
 

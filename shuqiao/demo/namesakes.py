@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from shuqiao.demo.rosters import City, roster
-
-MARKET = "market-supervision.enterprise"
+from shuqiao.demo.rosters import MARKET, City, roster
 
 Role = Literal["variant", "ending", "near", "first", "second"]
 

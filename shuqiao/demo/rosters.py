@@ -14,6 +14,8 @@ from functools import lru_cache
 from shuqiao.demo.draws import Draws, Scatter, scatter
 from shuqiao.demo.faults import FAULTS, Fault, planned
 
+MARKET = "market-supervision.enterprise"
+"""The connector in whose source every enterprise is."""
 DEFAULT_SEED = 20260601
 DEFAULT_SCALE = 5000
 CORRECTION_DAYS = 10

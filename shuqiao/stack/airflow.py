@@ -168,9 +168,9 @@ class AirflowApi:
         there = self._get(path, state=["queued", "running"], order_by="-run_after", limit=1)["dag_runs"]
         return str(there[0]["dag_run_id"]) if there else self._trigger(dag_id)
 
-    def goes_on(self) -> bool:
-        """Whether a run of any DAG waits or works."""
-        return bool(self._get("/api/v2/dags/~/dagRuns", state=["queued", "running"], limit=1)["dag_runs"])
+    def goes_on(self, dag_id: str = "~") -> bool:
+        """Whether a run of a DAG (``~``: of any) waits or works."""
+        return bool(self._get(f"/api/v2/dags/{dag_id}/dagRuns", state=["queued", "running"], limit=1)["dag_runs"])
 
     def _trigger(self, dag_id: str) -> str:
         answer = self.session.post(f"{self.base}/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None}, timeout=30)

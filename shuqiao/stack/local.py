@@ -23,12 +23,12 @@ from registry.licences.progress import TypeCount
 from registry.storage.database import connect
 from registry.storage.migrate import migrate, revisions
 from shuqiao import settings as hub
-from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, TAG
+from shuqiao.dag_names import CREDIT_DAG, DAG_PREFIX, LICENCES_DAG, TAG
 from shuqiao.demo import departments, life
 from shuqiao.demo.rosters import City
 from shuqiao.manifests import folders
 from shuqiao.settings import Settings
-from shuqiao.stack import airflow, environment, licences, ports, postgres, reader
+from shuqiao.stack import airflow, credit, environment, licences, ports, postgres, reader
 from shuqiao.stack import secrets as stack_secrets
 from shuqiao.stack.airflow import AirflowApi
 from shuqiao.stack.postgres import EmbeddedPostgres, PostgresFailed
@@ -99,9 +99,11 @@ class _Stack:
         client = reader.client(self.settings.run_dir, environ["SHUQIAO_DATABASE_URL"])
         answered = reader.check(self.settings.api_port, client, deadline=_API_SECONDS)
         counts, shown = self._licences(environ, client)
+        kept, enterprise = self._credit(environ, client)
         self.show.summary(reports)
         self.show.licences(counts)
-        for line in reader.guide(self.settings, self.secrets, client, answered, shown):
+        self.show.credit(kept, enterprise)
+        for line in reader.guide(self.settings, self.secrets, client, answered, shown, enterprise):
             self.show.line(line)
         self.show.line(f"用时 / ready after {time.monotonic() - began:.0f} s")
         if once:
@@ -110,7 +112,10 @@ class _Stack:
                 self.show.line(problem, "red")
             if shown is None:
                 self.show.line("没有签发任何电子证照 / no licence was issued", "red")
-            return DONE if good and not answered.problems and shown is not None else NOT_PUBLISHED
+            if enterprise is None:
+                self.show.line("没有可显示的企业信用档案 / no enterprise's credit file can be shown", "red")
+            done = good and not answered.problems and shown is not None and enterprise is not None
+            return DONE if done else NOT_PUBLISHED
         self.supervisor.was_up = True
         self.show.line("按 Ctrl-C 停止 / Ctrl-C stops everything")
         while True:
@@ -229,7 +234,7 @@ class _Stack:
         connectors = sorted(manifest.connector for manifest in manifests)
         api = AirflowApi.login(self.settings.airflow_port, self.secrets.airflow_admin)
         with self.show.step("等待 DAG", "waiting for the DAGs"):
-            missing = self._wait_for_dags(api, {LICENCES_DAG, *map(dag_id, connectors)})
+            missing = self._wait_for_dags(api, {LICENCES_DAG, CREDIT_DAG, *map(dag_id, connectors)})
         for filename, trace in api.import_errors().items() if missing else ():
             self.show.line(f"{filename}: {trace.strip().splitlines()[-1]}", "red")
         for name in sorted(missing):
@@ -256,6 +261,18 @@ class _Stack:
             token = reader.token(self.settings.api_port, client)
             folder = self.settings.run_dir / "licences"
             return counts, licences.example(url, base, self.settings.api_port, token, folder)
+
+    def _credit(self, environ: Mapping[str, str], client: reader.Client) -> tuple[credit.Kept, credit.Example | None]:
+        """Wait until what is known of enterprises has followed the records; what was found, and one to look at."""
+        url = environ["SHUQIAO_DATABASE_URL"]
+        api = AirflowApi.login(self.settings.airflow_port, self.secrets.airflow_admin)
+        with self.show.step("企业信用档案", "enterprises' credit files"):
+            if not credit.wait(url, lambda: api.goes_on(CREDIT_DAG), self.supervisor.sleep):
+                self.show.line(f"{CREDIT_DAG} 没有进展 / makes no progress", "red")
+            token = reader.token(self.settings.api_port, client)
+            folder = self.settings.run_dir / "credit"
+            shown = credit.example(url, environ["SHUQIAO_PUBLIC_URL"], self.settings.api_port, token, folder)
+            return credit.kept(url), shown
 
     def _let_end(self) -> None:
         """Wait until no run goes on, whatever set it off: who stops now stops nothing half-way."""

@@ -12,13 +12,14 @@ import requests
 
 from registry.api import clients
 from shuqiao.settings import Settings
+from shuqiao.stack.credit import Example as Enterprise
 from shuqiao.stack.licences import Example
 from shuqiao.stack.ports import HOST
 from shuqiao.stack.secrets import Secrets, write_private
 
 FILE = "reader.json"
 NAME = "demo reader 示范读取方"
-SCOPES = (clients.READ_ALL, clients.LICENCE_ALL, clients.OPERATE)
+SCOPES = (*(clients.READ_ALL, clients.LICENCE_ALL, clients.CREDIT_PUBLIC, clients.CREDIT_DEPARTMENT, clients.OPERATE),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,15 @@ def token(port: int, who: Client) -> str:
         return _token(session, port, who)
 
 
-def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered, licence: Example | None) -> list[str]:
-    """Addresses, the login, three lines that can be pasted into a shell, and a licence to look at."""
+def guide(
+    settings: Settings,
+    secrets: Secrets,
+    who: Client,
+    answered: Answered,
+    licence: Example | None,
+    enterprise: Enterprise | None,
+) -> list[str]:
+    """Addresses, the login, lines that can be pasted into a shell, a licence and an enterprise to look at."""
     base = _base(settings.api_port)
     python = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
     token = f"TOKEN=$(curl -s -u {who.id}:{who.secret} -d grant_type=client_credentials {base}/token | {python})"
@@ -107,6 +115,7 @@ def guide(settings: Settings, secrets: Secrets, who: Client, answered: Answered,
         f'curl -s -H "Authorization: Bearer $TOKEN" {base}/entities/{entity}',
         f'curl -s -H "Authorization: Bearer $TOKEN" "{base}/changes?limit=3"',
         *(_licence(licence) if licence else ()),
+        *(_enterprise(base, enterprise) if enterprise else ()),
         "",
     ]
 
@@ -117,6 +126,16 @@ def _licence(licence: Example) -> list[str]:
         f"电子证照 licence  {licence.identifier}",
         f"核验 verify       {licence.page}",
         f"文件 PDF          {licence.pdf}",
+    ]
+
+
+def _enterprise(base: str, enterprise: Enterprise) -> list[str]:
+    return [
+        "",
+        f"信用查询 credit   {enterprise.page}",
+        f"信用报告 report   {enterprise.pdf}",
+        f'curl -s -H "Authorization: Bearer $TOKEN" {base}/enterprises/{enterprise.uscc}',
+        f'curl -s -H "Authorization: Bearer $TOKEN" "{base}/enterprises/{enterprise.uscc}/report?reader=public"',
     ]
 
 

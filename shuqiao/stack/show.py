@@ -15,6 +15,7 @@ from rich.text import Text
 
 from registry.domain.batches import BatchReport
 from registry.licences.progress import TypeCount
+from shuqiao.stack.credit import Example, Kept
 
 _MARKS = {"success": ("✓", "green"), "failed": ("✗", "red")}
 _COUNTED = ("pulled", "accepted", "refused", "new", "changed", "unchanged", "deleted")
@@ -89,6 +90,19 @@ class Show:
             table.add_row(f"{each.title_zh} {each.type}", *(f"{number:,}" for number in numbers))
         self.console.print(table)
 
+    def credit(self, kept: Kept, example: Example | None) -> None:
+        """What is kept of enterprises, and the table: one of them, with its report and its grade."""
+        counts = (
+            (kept.discrepancies, "部门间不一致 discrepancies"),
+            (kept.findings, "双公示问题 findings"),
+            (kept.matched, "按规则归集 matched"),
+            (kept.candidates, "待人工确认 candidates"),
+            (kept.evaluated, "已评价企业 evaluated"),
+        )
+        self.line("公共信用 / public credit: " + "，".join(f"{title} {number:,}" for number, title in counts))
+        if example is not None:
+            self.console.print(_credit_table(example))
+
 
 class Runs:
     """Redraws the runs where somebody watches; elsewhere says a line when one ends."""
@@ -117,6 +131,20 @@ class Runs:
                 steps = f"{each.done}/{each.tasks}" if each.tasks else each.state
                 grid.add_row(self._spinner, each.connector, Text(f"{steps}  {each.seconds:.0f} s", style="dim"))
         return grid
+
+
+def _credit_table(example: Example) -> Table:
+    table = Table(title="企业信用档案 / an enterprise's credit file", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("企业 enterprise", f"{example.name}  {example.uscc}  {example.status}")
+    table.add_row("评价 grade", "\n".join(example.evaluations) or "-")
+    for each in example.classes:
+        shown = f"{each.departments} 条 records，公示 public {each.public}"
+        table.add_row(f"{each.title_zh} {each.title_en}", shown)
+    table.add_row("措施 measures", "\n".join(example.measures) or "-")
+    table.add_row("数据差异 discrepancies", "\n".join(example.discrepancies) or "-")
+    return table
 
 
 def _cells(report: BatchReport | None) -> list[str]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,12 +20,15 @@ import psutil
 import psycopg
 import pytest
 
+from registry.credit import following, keeping
+from registry.domain.credit.sources import default_sources
 from registry.domain.licences.loading import load_types
 from registry.licences import progress
-from schemas.identifiers import is_licence_identifier
+from schemas.identifiers import is_licence_identifier, is_uscc
 from shuqiao import settings as hub
 from shuqiao.dag_names import DAG_PREFIX, LICENCES_DAG, POOL_PREFIX
 from shuqiao.demo import life
+from shuqiao.demo.credit_faults import planted
 from shuqiao.demo.rosters import CONNECTORS, City
 from shuqiao.settings import Settings
 from shuqiao.stack import airflow, postgres, reader
@@ -91,6 +94,7 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
 
     assert set(table) == set(CONNECTORS)
     _a_licence_can_be_looked_at(said_first)
+    _an_enterprise_can_be_looked_at(said_first)
     for connector, counts in table.items():
         expected = life.expected(CITY, connector)
         assert counts["refused"] == sum(expected.refused.values()), connector
@@ -102,6 +106,11 @@ def test_two_cycles_with_a_day_of_life_between_them(stack: Stack) -> None:
         _runs_have_notes(databases["airflow"], cycles=1)
         _sources_have_pools(databases["airflow"])
         _licences_agree_with_their_records(databases["registry"])
+        planted_now = sum(
+            len(planted(CITY, connector)) for connector in ("tax.registration", "licensing.food-business")
+        )
+        assert planted_now == 12
+        _what_is_known_of_enterprises_is_up_to_date(databases["registry"], discrepancies=planted_now)
         stopped = _now(databases["registry"])
         assert stack.left() != [], "a server that runs is not seen"
         said = {each["connector"]: each for each in json.loads(stack.shuqiao("demo", "change", "--json"))}
@@ -146,6 +155,34 @@ def _a_licence_can_be_looked_at(output: str) -> None:
     assert is_licence_identifier(identifier)
     assert page.endswith(f"/verify/{identifier}")
     assert Path(document).read_bytes().startswith(b"%PDF-")
+
+
+def _an_enterprise_can_be_looked_at(output: str) -> None:
+    """The summary shows an enterprise with its grade, the page where anyone looks it up, and its report."""
+    found = re.search(r"credit +(\S+/credit/(\S+))\n.*report +(.+\.pdf)$", output, re.MULTILINE)
+    assert found, output[-4000:]
+    page, code, document = found.groups()
+    assert is_uscc(code)
+    assert Path(document).read_bytes().startswith(b"%PDF-")
+    table = output[: output.index(page)]
+    assert code in table
+    assert re.search(r"grade +[│|]? +[ABCD] +[0-9.]+ +\(enterprise_credit/1\)", table), table[-4000:]
+    for shown in ("Administrative acts", "measures", "discrepancies"):
+        assert shown in table
+
+
+def _what_is_known_of_enterprises_is_up_to_date(registry: psycopg.Connection, discrepancies: int) -> None:
+    """Everything has been followed, exactly the planted contradictions are open, and everyone is evaluated."""
+    sources = default_sources().on(date.today())  # noqa: DTZ011  (editions change by the day)
+    assert not following.is_behind(registry, keeping.FOLLOWER, sources.datasets)
+    kept = registry.execute(
+        "SELECT (SELECT count(*) FROM registry.discrepancy WHERE closed_at IS NULL),"
+        " (SELECT count(*) FROM registry.evaluation), (SELECT count(DISTINCT r.entity) FROM registry.record r"
+        " JOIN registry.dataset d ON d.id = r.dataset_id WHERE d.name = 'legal_entity')"
+    ).fetchone()
+    assert kept is not None
+    assert kept[0] == discrepancies
+    assert kept[1] == kept[2] > 0
 
 
 def _licences_agree_with_their_records(registry: psycopg.Connection) -> None:

@@ -7,8 +7,8 @@ import datetime as dt
 from shuqiao.demo.codes import wrong_uscc
 from shuqiao.demo.draws import Draws
 from shuqiao.demo.faults import Fault
-from shuqiao.demo.generator import MARKET, Enterprise, Event, enterprise, event
-from shuqiao.demo.rosters import City, Life
+from shuqiao.demo.generator import Enterprise, Event, enterprise, event
+from shuqiao.demo.rosters import MARKET, City, Life
 from shuqiao.demo.rows.common import (
     Row,
     Written,

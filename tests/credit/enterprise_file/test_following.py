@@ -14,7 +14,7 @@ from registry.credit import following, keeping, matching
 from registry.credit.following import RecordKey
 from registry.storage.database import connect
 from tests.credit.enterprise_file.test_matching import listed
-from tests.credit.enterprise_file.town import Town, enterprise, penalty, taxpayer, uscc
+from tests.credit.enterprise_file.town import SOURCES, Town, enterprise, penalty, taxpayer, uscc
 
 KEPT = (
     "entity_identifier", "entity_name", "record_without_code", "entity_match_decision", "entity_match", "discrepancy",
@@ -172,3 +172,20 @@ def test_the_followers_name_is_its_own(town: Town) -> None:
     town.follow()
 
     assert town.rows("SELECT name FROM registry.follower") == [(keeping.FOLLOWER,)]
+
+
+def test_a_follower_is_behind_as_long_as_there_is_something_to_look_at(town: Town) -> None:
+    def behind() -> bool:
+        return following.is_behind(town.connection, keeping.FOLLOWER, SOURCES.datasets)
+
+    assert not behind()
+    town.say("legal_entity", {"1": enterprise(1)})
+    assert behind(), "there is a record, and nobody ever followed"
+    town.follow()
+    assert not behind()
+    town.say("utility_payment", {"1": {"uscc": uscc(1)}})
+    town.follow()
+    town.say("tax_registration", {"1": taxpayer(1)})
+    assert behind()
+    town.follow()
+    assert not behind()

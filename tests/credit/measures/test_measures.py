@@ -44,6 +44,11 @@ def rated(year: int = 2025, grade: str = "A", mark: Mark = Mark(), **fields: Any
     return ListRecord("tax_credit_rating", f"R{year}", body(1, **given | fields), mark)
 
 
+def commended(mark: Mark = Mark(), **fields: Any) -> ListRecord:  # noqa: B008
+    given = {"list_kind": "守合同重信用企业", "listed_on": "2026-03-02", "listed_reason": "履约良好", "listed_by": "局"}
+    return ListRecord("red_list", "H1", body(1, **given | fields), mark)
+
+
 def codes(found: Measures) -> list[str]:
     return [each.measure.code for each in found.applying]
 
@@ -56,6 +61,12 @@ def codes(found: Measures) -> list[str]:
         ("bidding", [abnormal()], ["bidding_attention"]),
         ("bidding", [rated()], ["bidding_preference"]),
         ("bidding", [rated(), dishonest()], ["bidding_barred"]),
+        ("bidding", [commended()], ["bidding_preference"]),
+        ("bidding", [commended(), abnormal()], ["bidding_attention"]),
+        ("bidding", [commended(removed_on="2026-11-20")], []),
+        ("bidding", [commended(valid_to="2026-11-19")], []),
+        ("bidding", [commended(valid_to="2026-11-20")], ["bidding_preference"]),
+        ("lending", [commended()], []),
         ("bidding", [dishonest(), abnormal()], ["bidding_barred", "bidding_attention"]),
         ("subsidies", [dishonest()], ["subsidies_barred"]),
         ("subsidies", [abnormal()], []),
