@@ -11,7 +11,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
+from registry.credit import evaluations
 from registry.domain.credit import scorecard
+from registry.domain.credit.evaluation import Evaluator
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 from tests.credit.evaluation.cards import changed_card
@@ -149,3 +151,21 @@ def test_answers_are_what_the_description_says(office: Reader, settings: ApiSett
         office.get(f"/enterprises/{uscc(1)}/evaluation")
     )
     assert [error.message for error in found] == []
+
+
+def test_until_all_are_evaluated_by_a_new_card_the_one_before_holds(
+    town: Town, office: Reader, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scorecard.default_scorecards().one("enterprise_credit@1")
+    new = changed_card(tmp_path, lambda data: data.update(valid_from="2026-05-01"), version=2)
+    evaluations.keep(town.connection, first, now=town.now)
+    monkeypatch.setattr("registry.storage.reads.credit.default_scorecards", lambda: scorecard.Scorecards((first, new)))
+
+    def versions() -> list[int]:
+        return [each["version"] for each in office.get(f"/enterprises/{uscc(1)}/credit")["evaluations"]]
+
+    assert versions() == [1]
+    evaluations.begin(town.connection, Evaluator(new), now=town.now)
+    assert versions() == [1]
+    evaluations.keep(town.connection, new, now=town.now)
+    assert versions() == [2]

@@ -214,6 +214,12 @@ class Scorecards:
         }
         return tuple(found[name] for name in sorted(found))
 
+    def up_to(self, day: date) -> tuple[Scorecard, ...]:
+        """The cards in force on a day with the live versions before them; of each name the one in force last."""
+        names = {card.name for card in self.live(day)}
+        begun = [c for c in self.all if c.status == "live" and c.valid_from <= day and c.name in names]
+        return tuple(sorted(begun, key=lambda card: (card.name, card.valid_from, card.version)))
+
     def live_one(self, name: str, day: date) -> Scorecard:
         """The version of a card in force on a day. Raises UnknownScorecard."""
         for card in self.live(day):

@@ -48,10 +48,11 @@ WHERE r.entity = $1 AND r.dataset_id = ANY($2::smallint[]) ORDER BY i.kind, i.va
 """
 
 _EVALUATIONS = """
-SELECT e.scorecard, e.version, e.day, e.score, e.grade, e.changes_on, e.computed_at
+SELECT DISTINCT ON (e.scorecard) e.scorecard, e.version, e.day, e.score, e.grade, e.changes_on, e.computed_at
 FROM registry.evaluation e JOIN registry.evaluation_card c USING (scorecard, version)
-WHERE e.entity = $1 AND c.complete_at IS NOT NULL
-AND (e.scorecard, e.version) IN (SELECT * FROM unnest($2::text[], $3::int[])) ORDER BY e.scorecard, e.version
+JOIN unnest($2::text[], $3::int[]) WITH ORDINALITY AS o(name, version, place)
+    ON o.name = e.scorecard AND o.version = e.version
+WHERE e.entity = $1 AND c.complete_at IS NOT NULL ORDER BY e.scorecard, o.place DESC
 """
 
 _DISCREPANCIES = """
@@ -86,12 +87,12 @@ async def identifiers_of(pool: Pool, entity: str, dataset_ids: Sequence[int]) ->
 
 
 async def evaluations_of(pool: Pool, entity: str) -> list[Row]:
-    """The kept evaluations of an enterprise by the cards in force, where all enterprises are evaluated by them.
+    """The kept evaluation of an enterprise by each card in force; until all are evaluated by it, by the one before.
 
     A draft that is being compared is nobody's evaluation yet. Raises RuleFileError.
     """
-    live = default_scorecards().live(china_day(datetime.now(UTC)))
-    return await pool.rows(_EVALUATIONS, entity, [card.name for card in live], [card.version for card in live])
+    cards = default_scorecards().up_to(china_day(datetime.now(UTC)))
+    return await pool.rows(_EVALUATIONS, entity, [card.name for card in cards], [card.version for card in cards])
 
 
 async def discrepancies(
