@@ -43,8 +43,11 @@ class Check:
     still_so: bool
 
 
-def standing(report: Mapping[str, Any]) -> Standing:
-    """What a report stands on; how old its data is and when it was computed is no part of it."""
+def standing(report: Mapping[str, Any], only: Collection[str] | None = None) -> Standing:
+    """What a report stands on; how old its data is and when it was computed is no part of it.
+
+    ``only``: it was asked for with the records of these datasets.
+    """
     records = [
         {
             "dataset": each["dataset"],
@@ -56,6 +59,7 @@ def standing(report: Mapping[str, Any]) -> Standing:
     ]
     said = {
         "uscc": report["uscc"],
+        "only": None if only is None else sorted(only),
         "name": report["name"],
         "status": report["status"],
         "records": [
@@ -100,7 +104,13 @@ def issue(
     """Give a report its number, or the one it has already today. ``only``: as the report was asked for."""
     datasets = None if only is None else sorted(only)
     return reports.issue(
-        connection, report["uscc"], report["reader"], standing(report), asked_by=asked_by, now=now, datasets=datasets
+        connection,
+        report["uscc"],
+        report["reader"],
+        standing(report, only),
+        asked_by=asked_by,
+        now=now,
+        datasets=datasets,
     )
 
 
@@ -133,7 +143,7 @@ async def check(pool: Pool, datasets: Datasets, number: str, at: datetime) -> Ch
     reader, only = cast("CreditReader", row["reader"]), row["datasets"]
     try:
         now = await credit_answers.report(pool, datasets, Found(row["entity"], "uscc"), reader, at, only)
-        still_so = standing(now).content_digest == bytes(row["content_digest"])
+        still_so = standing(now, only).content_digest == bytes(row["content_digest"])
     except UnknownEnterprise:
         still_so = False
     return Check(

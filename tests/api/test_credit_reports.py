@@ -14,7 +14,7 @@ from registry.domain.credit import report_numbers
 from registry.licences import issuers
 from tests.api.conftest import Api, Reader
 from tests.api.test_credit import RECENT, RESIDENT_ID, checked, confiscation, listed, mark
-from tests.credit.enterprise_file.town import Town, body, enterprise, uscc
+from tests.credit.enterprise_file.town import Town, body, enterprise, taxpayer, uscc
 from tests.licences.documents.conftest import poppler as poppler  # noqa: PLC0414  (a fixture)
 from tests.licences.issue.town import BASE, BUREAU, BUREAU_CODE, MASTER_KEY
 
@@ -272,6 +272,7 @@ def test_nothing_that_the_days_rules_do_not_allow_is_on_the_page_or_in_the_docum
 
 def test_the_page_finds_by_code_old_identifier_and_whole_name_and_by_nothing_less(town: Town, hub: Api) -> None:
     town.say("legal_entity", {"2": enterprise(2), "3": enterprise(3, name=enterprise(2)["name"])})
+    town.say("tax_registration", {"1": taxpayer(1, taxpayer_number="330203197001010012"), "7": taxpayer(7)})
     town.follow()
     name = enterprise(1)["name"]
 
@@ -281,10 +282,20 @@ def test_the_page_finds_by_code_old_identifier_and_whole_name_and_by_nothing_les
 
     for given in (uscc(1), f" {uscc(1).lower()} ", enterprise(1)["registration_number"], name, f" {name} "):
         assert leads(given) == f"/credit/{uscc(1)}", given
-    for part in (name[:-1], name[:6], "桥州", "桥州%", "_" * len(name), "王某", enterprise(1)["address"]):
+    for part in (
+        taxpayer(7)["name"],
+        name[:-1],
+        name[:6],
+        "桥州",
+        "桥州%",
+        "_" * len(name),
+        "王某",
+        enterprise(1)["address"],
+    ):
         assert leads(part) == "unknown", part
     assert leads(uscc(1)[:-1] + ("0" if uscc(1)[-1] != "0" else "1")) == "mistyped"
     assert leads(enterprise(2)["name"]) == "several"
+    assert leads("330203197001010012") == "mistyped"  # an old taxpayer number: its owner's resident number
     assert leads("  ") == "nothing_given"
     assert leads("公" * 300) == "unknown"
     assert leads(uscc(9)) == f"/credit/{uscc(9)}"

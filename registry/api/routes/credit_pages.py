@@ -27,6 +27,7 @@ from registry.api.state import state_of
 from registry.credit.reports import ANYONE
 from registry.documents.credit_report import Pair, Words
 from registry.domain.credit import report_numbers
+from registry.domain.credit.marks import china_day
 from registry.domain.credit.report_numbers import ReportNumberMalformed, ReportNumberMistyped
 from registry.storage.reads.pool import ReadError
 
@@ -132,7 +133,7 @@ async def _looked_up(request: Request, given: str) -> Found | Response:
         return _say(request, Said.UNKNOWN, given)
     try:
         async with app.lookups.passed():
-            return await look_up(app.pool, given)
+            return await look_up(app.pool, given, china_day(now()))
     except UnknownEnterprise:
         return _say(request, Said.MISTYPED if _CODE.fullmatch(given) else Said.UNKNOWN, given)
     except AmbiguousIdentifier as error:
