@@ -87,14 +87,17 @@ def checkpoint(as_json: AsJson = False) -> None:  # noqa: FBT002
 
 
 @app.command(epilog=examples("shuqiao audit keys > hub.key"))
-def keys() -> None:
+def keys(as_json: AsJson = False) -> None:  # noqa: FBT002
     """检查点公钥 The keys by which checkpoints are verified, one a line."""
     from registry.storage.database import connect  # noqa: PLC0415
-    from shuqiao.cli import registry  # noqa: PLC0415
+    from shuqiao.cli import output, registry  # noqa: PLC0415
 
     with connect(registry.url()) as connection:
-        for each in _own_keys(connection):
-            typer.echo(each.text)
+        found = [each.text for each in _own_keys(connection)]
+    if as_json:
+        output.json_document(found)
+    else:
+        typer.echo("".join(f"{line}\n" for line in found), nl=False)
 
 
 @app.command(epilog=examples("shuqiao audit export log.ndjson", "shuqiao audit export new.ndjson --first 20852163"))
