@@ -281,6 +281,7 @@ def _published_once(keyed: _Keyed, base: str) -> dict[str, Any]:
 def _schema_document(kind: LicenceType, base: str) -> dict[str, Any]:
     required = [item.name for item in kind.items if item.required]
     codes: dict[str, Any] = {"type": "string", "enum": sorted(kind.holder.code_types)}
+    authorities = {**_TEXT, "enum": sorted(kind.issuer.only)} if kind.issuer.only else _TEXT
     subject = _object(
         {
             "type": {"const": "ElectronicLicence"},
@@ -299,7 +300,7 @@ def _schema_document(kind: LicenceType, base: str) -> dict[str, Any]:
                 "minItems": 1,
                 "items": _object({"holderName": _TEXT, "code": _TEXT, "codeType": codes}),
             },
-            "issuingAuthority": _object({"authorityName": _TEXT, "code": _TEXT}),
+            "issuingAuthority": _object({"authorityName": _TEXT, "code": authorities}),
             "issuedOn": {"type": "string", "pattern": _DAY},
             "firstDay": {"type": "string", "pattern": _DAY},
             "lastDay": {"type": "string", "pattern": _DAY},

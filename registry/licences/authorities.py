@@ -14,6 +14,7 @@ from registry.licences import issuers
 
 UNKNOWN_ISSUER = "issuer_unknown"
 NO_KEY = "issuer_without_key"
+NOT_ENTITLED = "issuer_not_entitled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Authorities:
             issuer = self.by_name.get(content.issuer_name) or self.by_name.get(issuers.folded(content.issuer_name))
         if issuer is None:
             raise ContentRefused([_unknown(licence_type, content)])
+        if licence_type.issuer.only and issuer.code not in licence_type.issuer.only:
+            raise ContentRefused([_not_entitled(licence_type, issuer)])
         self.expect_key(issuer.code)
         return issuer
 
@@ -70,6 +73,15 @@ def _unknown(licence_type: LicenceType, content: Content) -> ContentRefusal:
         f"颁发机构“{named}”未在本平台登记：请用 shuqiao issuers add 登记，此后自动签发",
         f"the issuing authority “{named}” is not entered at this hub: enter it with `shuqiao issuers add`,"
         " and the licence is issued",
+    )
+
+
+def _not_entitled(licence_type: LicenceType, issuer: Issuer) -> ContentRefusal:
+    return ContentRefusal(
+        NOT_ENTITLED,
+        licence_type.issuer.code or licence_type.issuer.name,
+        f"颁发机构“{issuer.name}”（{issuer.code}）无权颁发{licence_type.title.zh}：类型文件的 issuer.only 未列出",
+        f"the authority {issuer.name_en} ({issuer.code}) may not issue this type: issuer.only of its file has it not",
     )
 
 

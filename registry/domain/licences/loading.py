@@ -252,7 +252,7 @@ def _licence_type(data: Mapping[str, Any], path: Path, catalogue: Catalogue) -> 
             code_type=holder.get("code_type"),
             code_types=tuple(holder["code_types"]),
         ),
-        issuer=IssuerRule(data["issuer"]["name"], data["issuer"].get("code")),
+        issuer=IssuerRule(data["issuer"]["name"], data["issuer"].get("code"), tuple(data["issuer"].get("only", ()))),
         term=TermRule(
             issued_on=_fields(term["issued_on"]),
             valid_from=_fields(term.get("valid_from", [])),

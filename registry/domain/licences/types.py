@@ -65,6 +65,8 @@ class IssuerRule:
 
     name: str
     code: str | None
+    only: tuple[str, ...] = ()
+    """The authorities that may issue licences of this type, by code; empty: any that is entered at the hub."""
 
 
 @dataclass(frozen=True, slots=True)

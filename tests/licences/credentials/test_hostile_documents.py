@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from registry.credentials import build, jose
+from registry.credentials import build, jose, trust_list
 from registry.credentials.jcs import canonical
 from registry.credentials.moments import moment_of
 from registry.credentials.multibase import base64url
 from registry.credentials.verify import Outcome, Verdict
-from tests.licences.credentials.city import BASE, NOW, SIGNED, City
+from tests.licences.credentials.city import BASE, NOW, SIGNED, City, types
 
 V2 = "https://www.w3.org/ns/credentials/v2"
 
@@ -235,3 +236,21 @@ def test_a_licence_that_cannot_be_revoked_is_none(city: City, kept: int) -> None
 
     assert verdict.outcome is Outcome.NOT_GENUINE
     assert reasons(verdict) == {("schema", "schema")}
+
+
+def limited(city: City, *codes: str) -> Verdict:
+    """The bureau's licence, where the type's file names the authorities that may issue it."""
+    usual = types().latest("food_business_licence")
+    kind = replace(usual, issuer=replace(usual.issuer, only=codes), digest=f"{len(codes)}" * 64)
+    resources = build.published([kind], BASE)
+    trust = trust_list.load(city.trust_list(resources=resources), root=city.root.certificate, at=NOW)
+    return city.verify(city.sign(city.unsigned(type=kind)), trust=trust)
+
+
+def test_an_authority_seals_only_the_types_that_it_may_issue(city: City) -> None:
+    """Its seal is good and the identifier its own: but such licences are another authority's to issue."""
+    refused = limited(city, city.other.issuer.code)
+
+    assert refused.outcome is Outcome.NOT_GENUINE
+    assert reasons(refused) == {("schema", "schema")}
+    assert limited(city, city.other.issuer.code, city.bureau.issuer.code).is_valid

@@ -407,3 +407,17 @@ def test_a_type_with_its_own_template_uses_it(write: Write) -> None:
     look: Any = write("#import", "looks/blue.typ")
 
     assert load_type(path).template == look.resolve()
+
+
+def test_a_type_says_which_authorities_may_issue_it(write: Write) -> None:
+    issuer = "issuer: {name: authority, code: authority_code"
+    text = DISCHARGE.replace(f"{issuer}}}", f"{issuer}, only: [11100000MB0143028R, '330203']}}")
+    assert load_type(write(text)).issuer.only == ("11100000MB0143028R", "330203")
+    assert load_type(write(DISCHARGE)).issuer.only == ()
+
+
+@pytest.mark.parametrize("codes", ["[]", "[BUREAU]", "['330203', '330203']", "330203"])
+def test_a_list_of_authorities_that_is_none_is_refused(write: Write, codes: str) -> None:
+    issuer = "issuer: {name: authority, code: authority_code"
+    (problem,) = problems(write(DISCHARGE.replace(f"{issuer}}}", f"{issuer}, only: {codes}}}")))
+    assert problem.key.startswith("issuer.only")

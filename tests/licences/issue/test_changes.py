@@ -148,6 +148,30 @@ def test_a_type_that_the_feed_still_reaches_follows_it(issued: Town) -> None:
     assert issued.follow().begun_again == ()
 
 
+def only(*codes: str) -> LicenceTypes:
+    """The types, of which the food licence may be issued by these authorities alone."""
+    first = TYPES.latest("food_business_licence")
+    second = dataclasses.replace(
+        first, version=2, digest=f"{len(codes)}" * 64, issuer=dataclasses.replace(first.issuer, only=codes)
+    )
+    return LicenceTypes((*TYPES.all, second))
+
+
+def test_an_authority_that_may_not_issue_a_type_issues_none(issued: Town) -> None:
+    issued.enter(OTHER_BUREAU, OTHER_BUREAU_CODE)
+    issued.types = only(OTHER_BUREAU_CODE)
+    issued.feed(food(2), food(3, authority=OTHER_BUREAU))
+    report = issued.follow()
+    assert (report.total.issued, report.total.refused) == (1, 1)
+    assert issued.current(3)["issuer_code"] == OTHER_BUREAU_CODE
+    ((reasons,),) = issued.rows("SELECT reasons FROM registry.licence_refusal")
+    assert [each["code"] for each in reasons] == ["issuer_not_entitled"]
+    issued.types = only(OTHER_BUREAU_CODE, BUREAU_CODE)
+    issued.feed(food(2, legal_representative="李某"))
+    assert issued.follow().total.issued == 1
+    assert issued.current(2)["issuer_code"] == BUREAU_CODE
+
+
 def test_a_suspension_is_lifted(issued: Town) -> None:
     for state in ("02", "01"):
         issued.feed(food(1, status=state))
