@@ -6,7 +6,7 @@ publishing leaves them; the changes that are followed go through the intake. Med
 
 * evaluated: two processes take up the example card (``registry.credit.evaluations.evaluate_in_processes``), from the
   first record read to the last evaluation committed; each run forgets the card before it. A sample is compared with
-  what the records give one by one.
+  what the records give one by one. The seconds of processor are those of both and of their database sessions.
 * incremental: 1 % of the enterprises get a changed registration, a penalty or a rating, published through the intake;
   then one process follows (``keep``), from finding the changes to the last evaluation committed. The share is of the
   median time that all took. That only those enterprises are evaluated is asserted.
@@ -30,6 +30,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import psycopg
 from rich.console import Console
 from rich.table import Table
@@ -91,7 +92,7 @@ def measure(
     records = fill(url, count, day, now)
     console.print(f"{records:,} records ({records / count:.2f} each) in {time.perf_counter() - began:.0f} s")
     card = load_scorecard(CARD)
-    full = [evaluate_all(url, card, count, console) for _ in range(runs)]
+    full, processor = zip(*[evaluate_all(url, card, count, server, console) for _ in range(runs)], strict=True)
     check_sample(url, card, count, day)
     followed = [follow_changes(url, card, count, number, now, console) for number in range(runs)]
     passed, due = pass_a_day(url, card, now + timedelta(days=1), console)
@@ -111,6 +112,7 @@ def measure(
         "records": records,
         "evaluate_s": round(median(full), 1),
         "evaluate_1m_s": round(median(full) * 1_000_000 / count, 1),
+        "evaluate_processor_s": round(median(processor), 1),
         "incremental_s": round(median(followed), 2),
         "incremental_share": round(median(followed) / median(full), 4),
         "day_passed_s": round(passed, 2),
@@ -126,14 +128,16 @@ def measure(
     return figures
 
 
-def evaluate_all(url: str, card: Scorecard, count: int, console: Console) -> float:
-    """Seconds in which all are evaluated by a card that nobody has used before."""
+def evaluate_all(
+    url: str, card: Scorecard, count: int, server: EmbeddedPostgres, console: Console
+) -> tuple[float, float]:
+    """Seconds in which all are evaluated by a card that nobody has used before; and of processor, database included."""
     with connect(url) as connection:
         evaluations.drop(connection, card)
         connection.execute(b"VACUUM registry.evaluation")
-    began = time.perf_counter()
+    used, began = processor_seconds(server), time.perf_counter()
     evaluations.evaluate_in_processes(url, CARD, PROCESSES, now=datetime.now(UTC))
-    seconds = time.perf_counter() - began
+    seconds, used = time.perf_counter() - began, processor_seconds(server) - used
     with connect(url) as connection:
         grades = connection.execute(
             "SELECT grade, count(*) FROM registry.evaluation GROUP BY grade ORDER BY grade"
@@ -141,8 +145,20 @@ def evaluate_all(url: str, card: Scorecard, count: int, console: Console) -> flo
         connection.execute(b"VACUUM (ANALYZE) registry.evaluation")
     assert sum(number for _, number in grades) == count, grades  # noqa: S101
     shares = ", ".join(f"{grade} {100 * number / count:.1f} %" for grade, number in grades)
-    console.print(f"evaluated in {seconds:.1f} s, {count / seconds:,.0f}/s ({shares})")
-    return seconds
+    console.print(
+        f"evaluated in {seconds:.1f} s ({used:.1f} s of processor, with the database), {count / seconds:,.0f}/s"
+        f" ({shares})"
+    )
+    return seconds, used
+
+
+def processor_seconds(server: EmbeddedPostgres) -> float:
+    """What this process's and the database server's processes that have ended used, each with its own."""
+    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+    return sum(
+        times.children_user + times.children_system
+        for times in (psutil.Process().cpu_times(), psutil.Process(postmaster).cpu_times())
+    )
 
 
 def check_sample(url: str, card: Scorecard, count: int, day: date) -> None:
