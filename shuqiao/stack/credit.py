@@ -22,6 +22,8 @@ from shuqiao.stack.ports import HOST
 _STALL_SECONDS = 120.0
 _LOOKED_AT = 12
 """So many enterprises are asked for at most, to find one with some life in it."""
+_ENOUGH = 4
+"""Of more records than this, one more makes an enterprise no better an example."""
 
 # Those with a penalty and a permit first, then by how much is known of them beside: a discrepancy, an evaluation.
 _LIVELY = """
@@ -143,9 +145,10 @@ def _fetch(session: requests.Session, address: str, pdf: Path) -> None:
     pdf.write_bytes(answer.content)
 
 
-def _liveliness(read: Example) -> tuple[int, int, int, int]:
-    shown = [each for each in read.classes if each.public]
-    return len(shown), bool(read.discrepancies), bool(read.measures), sum(each.public for each in shown)
+def _liveliness(read: Example) -> int:
+    """How much there is to see: classes and records that are public, a discrepancy, measures."""
+    shown = [each.public for each in read.classes if each.public]
+    return len(shown) + min(sum(shown), _ENOUGH) + bool(read.discrepancies) + bool(read.measures)
 
 
 def _read(session: requests.Session, address: str, base: str, folder: Path) -> Example | None:
