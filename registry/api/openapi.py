@@ -124,6 +124,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"^/credentials/(issue|status)$|\{identifier\}|\{copy\}|trust-list", (problems.SIGNING_UNAVAILABLE,)),
         (r"\{enterprise\}/(lending|credit|report)$", (problems.CONSENT_REQUIRED,)),
         (r"/double-publicity/", (problems.NOT_ACCEPTABLE,)),
+        (r"\{enterprise\}/report$", (problems.NOT_ACCEPTABLE, problems.SIGNING_UNAVAILABLE)),
         (r"/credit/consents$", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases$|/credit/cases/\{case\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/credit/cases", (problems.NOT_READY,)),

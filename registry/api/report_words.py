@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from registry.api.credit_answers import CreditReader, Datasets
 from registry.credit.reports import IssuedReport
 from registry.documents.credit_report import Pair, ReportPage, Row, Section, Words
+from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.report_words import lines, meaning
 from schemas.catalogue import default_catalogue
 
@@ -108,6 +109,7 @@ def head(report: Mapping[str, Any], issued: IssuedReport | None = None) -> tuple
         grade = f"{each['grade']}（{each['score']}）"
         label = Words("公共信用综合评价", "Evaluation of public credit")
         found.append(Pair(label, same(f"{grade} {each['scorecard']}@{each['version']}, {each['day']}")))
+    found += _consent(report)
     if issued is not None:
         found.append(Pair(Words("报告日期", "Day of the report"), day(issued.day)))
     found.append(Pair(Words("数据时点", "As of"), _as_of(report["as_of"])))
@@ -153,6 +155,19 @@ def day(value: date) -> Words:
 def moment(value: datetime) -> str:
     """Beijing time, to the minute."""
     return value.astimezone(_ZONE).strftime("%Y-%m-%d %H:%M")
+
+
+def _consent(report: Mapping[str, Any]) -> list[Pair]:
+    """For what a lender asked, and on whose consent."""
+    if "consents" not in report:
+        return []
+    purpose = default_lending_rules().purposes[report["purpose"]]
+    until = "、".join(f"{each['id']}（至 {moment(each['valid_until'])}）" for each in report["consents"])
+    return [
+        Pair(Words("用途", "Purpose"), Words(purpose.zh, purpose.en)),
+        Pair(Words("业务编号", "Case number"), same(report["case_number"])),
+        Pair(Words("信用主体的授权", "Consent of the enterprise"), same(until)),
+    ]
 
 
 def _section(each: Mapping[str, Any], datasets: Datasets) -> Section:

@@ -14,6 +14,7 @@ from registry.domain.credit import report_numbers
 from registry.licences import issuers
 from tests.api.conftest import Api, Reader
 from tests.api.test_credit import RECENT, RESIDENT_ID, checked, confiscation, listed, mark
+from tests.api.test_credit_consents import HEADERS, give
 from tests.credit.enterprise_file.town import Town, body, enterprise, taxpayer, uscc
 from tests.licences.documents.conftest import poppler as poppler  # noqa: PLC0414  (a fixture)
 from tests.licences.issue.town import BASE, BUREAU, BUREAU_CODE, MASTER_KEY
@@ -58,8 +59,10 @@ Reads = Callable[..., Printed]
 
 @pytest.fixture
 def printed(poppler: Callable[..., str]) -> Reads:
-    def read(asking: Reader, path: str = f"/api/v1{REPORT}", /, **parameters: Any) -> Printed:
-        answer = asking.ask(path, headers=PDF, **parameters)
+    def read(
+        asking: Reader, path: str = f"/api/v1{REPORT}", /, headers: dict[str, str] | None = None, **parameters: Any
+    ) -> Printed:
+        answer = asking.ask(path, headers=PDF | (headers or {}), **parameters)
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Type"] == "application/pdf"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -113,6 +116,26 @@ def test_the_department_edition_has_what_departments_see_and_says_for_whom_it_is
         assert said not in public.text, said
     assert said_of(hub, document.number)["edition"] == "department"
     assert hub.client("credit:public").ask(f"/api/v1{REPORT}", headers=PDF, reader="department").status_code == 403
+
+
+def test_a_lenders_edition_has_what_was_consented_to_and_says_for_what(town: Town, hub: Api, printed: Reads) -> None:
+    town.say("administrative_penalty", {"P1": confiscation(), "P2": confiscation(use_scope="government")})
+    town.say("abnormal_operation", {"A1": listed()})
+    bank, window = hub.client("credit:bank"), hub.client("credit:consent")
+    assert bank.ask(f"/api/v1{REPORT}", headers=PDF | HEADERS).status_code == 403
+    consent = give(window, bank, "registration", "penalties")
+
+    document = printed(bank, headers=HEADERS)
+
+    for said in ("授权版", "Authorisededition", "P1", HEADERS["Case-Number"], consent["id"], "不得保存至授权期满之后"):
+        assert said in document.text, said
+    for hidden in ("P2", "A1", "未公示年度报告"):
+        assert hidden not in document.text, hidden
+    assert said_of(hub, document.number)["edition"] == "bank"
+    town.say("abnormal_operation", {"A2": listed()})
+    assert said_of(hub, document.number)["still_so"] is True
+    town.say("administrative_penalty", {"P1": confiscation(content="没收违法所得1元")})
+    assert said_of(hub, document.number)["still_so"] is False
 
 
 @pytest.mark.usefixtures("town")
