@@ -253,7 +253,7 @@ def test_lists_show_the_callers_own_in_pages_and_by_filters(town: Town, api: Api
     assert hub.get(f"/credit/cases/{repair['id']}")["due"]["overdue"]
     first = hub.get("/credit/cases", limit=2)["next"]
     assert hub.ask("/api/v1/credit/cases", after=first, state="all").json()["type"] == "/problems/invalid-cursor"
-    wrong: list[dict[str, Any]] = [{"state": "lost"}, {"kind": "appeal"}, {"overdue": "perhaps"}]
+    wrong: list[dict[str, Any]] = [{"state": "lost"}, {"kind": "appeal"}, {"overdue": "perhaps"}, {"department": "\0"}]
     for filters in wrong:
         assert hub.ask("/api/v1/credit/cases", **filters).status_code == 400
 
@@ -270,6 +270,9 @@ def test_lists_show_the_callers_own_in_pages_and_by_filters(town: Town, api: Api
         ({"statement": " "}, (400, "invalid-body", "")),
         ({"statement": "a\0b"}, (400, "invalid-body", "")),
         ({"key": "a\0b"}, (400, "invalid-body", "")),
+        ({"applicant": "\ud800"}, (400, "invalid-body", "")),
+        ({"statement": "x" * 4001}, (400, "invalid-body", "")),
+        ({"evidence": [COMMITMENT] * 51}, (400, "invalid-body", "")),
         ({"evidence": [COMMITMENT | {"sha256": SHA.upper()}]}, (400, "invalid-body", "")),
         ({"evidence": [COMMITMENT | {"kind": "photo"}]}, (400, "invalid-body", "")),
         ({"filed_by": "another"}, (400, "invalid-body", "")),

@@ -43,6 +43,8 @@ KEPT = {
     "findings": "SELECT kind, key, entity, detail::text, closed_at IS NULL FROM registry.credit_finding",
     "names": "SELECT entity, name, former FROM registry.entity_name",
     "matches": "SELECT key, entity, state, decided_by FROM registry.entity_match",
+    "decisions": "SELECT m.key, d.number, d.decision, d.decided_by FROM registry.entity_match_decision d"
+    " JOIN registry.entity_match m ON m.id = d.match_id",
     "due": "SELECT kind, key, due_on FROM registry.credit_due",
 }
 
