@@ -48,6 +48,10 @@ bench-credit: ## a million enterprises evaluated, changes followed, files and re
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.credit
 
+bench-audit: ## what it costs to have every read on record before it is answered
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.access_log
+
 bench-matching: ## records without a code among 100,000 enterprises: whether any gets into the wrong file
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.matching
