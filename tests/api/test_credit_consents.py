@@ -244,7 +244,8 @@ def test_a_bank_edition_of_record_and_report_has_the_items_consented_to(
     assert [each.answer for each in consents.uses_of_entity(town.connection, uscc(1))] == [
         "credit_record", "credit_report",
     ]  # fmt: skip
-    assert [each["key"] for each in ask(bank, f"{path}/credit", reader="public").json()["records"]] == ["P1"]
+    public = [each["key"] for each in ask(bank, f"{path}/credit", reader="public").json()["records"]]
+    assert [key for key in public if key.startswith("P")] == ["P1"]
     assert ask(api.client("credit:public"), f"{path}/credit", reader="bank").status_code == 403
     assert ask(api.client("credit:department"), f"{path}/report", reader="bank").status_code == 403
     assert ask(bank, path).status_code == 403
