@@ -39,6 +39,7 @@ from registry.domain.credit.report import (
     may_see,
     summary,
 )
+from registry.domain.credit.scorecard import default_scorecards
 from registry.domain.credit.sources import default_sources
 from registry.storage.reads import credit
 from registry.storage.reads.datasets import DatasetState
@@ -80,7 +81,7 @@ def load_rules() -> None:
     """
     for load in (
         default_credit_catalogue, default_formats, default_lending_rules, default_measures, default_reader_rules,
-        default_record_rules, default_regimes, default_sources,
+        default_record_rules, default_regimes, default_sources, default_scorecards,
     ):  # fmt: skip
         load()
 
@@ -106,7 +107,8 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
     today = china_day(at)
     rules = default_sources().on(today)
     readable = {*default_credit_catalogue().on(today).by_dataset, *granted}
-    ids = _ids(datasets, [name for name in rules.datasets if name in readable])
+    named = rules.datasets
+    ids = _ids(datasets, [name for name in named if name in readable])
     rows = await credit.records_of(pool, found.uscc, ids)
     shown = [_for_department(held) for held in map(held_of, rows) if may_see(held, today, "department")]
     if not shown:
@@ -143,7 +145,7 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
         "identifiers": identifiers,
         "discrepancies": [{name: row[name] for name in _OF_DISCREPANCY} for row in open_now],
         "oldest_age_days": merged.age_days,
-        "not_granted": [name for name in rules.datasets if name in datasets and name not in readable],
+        "not_granted": [name for name in named if name in datasets and name not in readable],
     }
 
 
@@ -157,7 +159,7 @@ async def record(
     only: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """What the reader sees of the enterprise's credit record; ``only``: of these datasets. Raises UnknownEnterprise."""
-    _, said = await _record(pool, datasets, found, reader, day, at, only)
+    _, _, said = await _record(pool, datasets, found, reader, day, at, only)
     return said
 
 
@@ -173,7 +175,7 @@ async def report(
 
     For departments with the measures that apply; ``only``: of these datasets. Raises UnknownEnterprise.
     """
-    seen, said = await _record(pool, datasets, found, reader, china_day(at), at, only)
+    rows, seen, said = await _record(pool, datasets, found, reader, china_day(at), at, only, with_measures=True)
     read = [source["read_at"] for each in said["sources"].values() for source in each]
     head = {
         "title": {"zh": "公共信用信息报告", "en": "Report of public credit information"},
@@ -185,7 +187,7 @@ async def report(
         "check": {"records": len(seen.records), "digest": f"sha256:{digest(seen)}"},
     }
     if reader == "department":
-        head["measures"] = (await measures(pool, datasets, found, None, at))["applies"]
+        head["measures"] = _measures(rows, datasets, found, None, at)["applies"]
     return said | head
 
 
@@ -197,12 +199,17 @@ async def _record(
     day: date,
     at: datetime,
     only: Collection[str] | None,
-) -> tuple[CreditRecord, dict[str, Any]]:
+    *,
+    with_measures: bool = False,
+) -> tuple[list[Row], CreditRecord, dict[str, Any]]:
+    """The rows that were read (``with_measures``: for those too), the record and what is said of it."""
     today = china_day(at)
     rules = default_sources().on(today)
     catalogue = default_credit_catalogue().on(today).by_dataset
     wanted = {*(catalogue if only is None else catalogue.keys() & only), rules.entity_dataset}
-    rows = await credit.records_of(pool, found.uscc, _ids(datasets, wanted))
+    of_measures = default_measures().on(today).datasets if with_measures and reader == "department" else ()
+    read = await credit.records_of(pool, found.uscc, _ids(datasets, {*wanted, *of_measures}))
+    rows = [row for row in read if row["dataset"] in wanted]
     stale = {(row["dataset"], row["key"]): row for row in rows if row["stale_since"] is not None}
     held = [held_of(row) for row in rows]
     registered = [each for each in held if each.record.dataset == rules.entity_dataset and not each.record.matched]
@@ -225,15 +232,24 @@ async def _record(
     if reader == "department":
         answer["left_out"] = list(seen.left_out)
         answer["evaluations"] = [dict(row) for row in await credit.evaluations_of(pool, found.uscc)]
-    return seen, answer
+    return read, seen, answer
 
 
 async def measures(pool: Pool, datasets: Datasets, found: Found, scene: str | None, at: datetime) -> dict[str, Any]:
     """What applies to the enterprise today, and why. Raises KeyError for an unknown scene."""
     today = china_day(at)
+    wanted = {*default_measures().on(today).datasets, default_sources().on(today).entity_dataset}
+    rows = await credit.records_of(pool, found.uscc, _ids(datasets, wanted))
+    return _measures(rows, datasets, found, scene, at)
+
+
+def _measures(rows: Iterable[Row], datasets: Datasets, found: Found, scene: str | None, at: datetime) -> dict[str, Any]:
+    """From the enterprise's records; those of other datasets than the measures' do not matter."""
+    today = china_day(at)
     edition = default_measures().on(today)
     entity_dataset = default_sources().on(today).entity_dataset
-    rows = await credit.records_of(pool, found.uscc, _ids(datasets, {*edition.datasets, entity_dataset}))
+    wanted = {entity_dataset, *edition.datasets}
+    rows = [row for row in rows if row["dataset"] in wanted]
     lists = [
         ListRecord(each.record.dataset, each.record.key, each.record.body, each.mark) for each in map(held_of, rows)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from types import FrameType
 
@@ -56,4 +57,8 @@ class ApiServer(uvicorn.Server):
 def serve(settings: ApiSettings) -> None:
     """Run until told to end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    ApiServer(settings).run()
+    server = ApiServer(settings)
+    # Rules, schemas and routes stay as long as the process: looking through them for garbage would halt every reader.
+    gc.collect()
+    gc.freeze()
+    server.run()
