@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography import x509
 
+from registry.documents import reading
 from registry.domain.credit import report_numbers
 from registry.licences import issuers
 from tests.api.conftest import Api, Reader
@@ -149,8 +151,20 @@ def test_the_document_is_sealed_with_the_hubs_key_and_all_of_it_is_signed(
     assert "Signature is Valid" in signature
     assert "Total document signed" in signature
     assert "ETSI.CAdES.detached" in signature
+    root = x509.load_pem_x509_certificate(hub.anyone.ask("/root.pem").content)
+    assert reading.check_signature(document.pdf, root, datetime.now(UTC)).ok
+    assert not reading.check_signature(document.pdf.replace(b"/Title", b"/Titel", 1), root, datetime.now(UTC)).ok
     fonts = poppler("pdffonts", document.pdf).splitlines()[2:]
     assert all("Noto" in line and line.split()[-5:-3] == ["yes", "yes"] for line in fonts)
+
+
+@pytest.mark.usefixtures("town")
+def test_who_takes_a_report_for_a_licence_is_led_to_where_it_is_checked(hub: Api, printed: Reads) -> None:
+    document = printed(hub.client("credit:public"))
+
+    page = hub.anyone.session.post(f"{hub.address}/verify", files={"file": ("r.pdf", document.pdf)}, timeout=60).text
+
+    assert "/reports" in page
 
 
 def test_who_asks_again_on_the_day_gets_the_same_number_until_it_would_say_something_else(

@@ -42,6 +42,10 @@ class Recorded:
 
 
 NOTHING_RECORDED = Recorded()
+_PERHAPS_A_REPORT = Text(
+    "如果这是公共信用信息报告，请按报告编号在 /reports 核对：它不是证照。",
+    "If it is a credit report, which is no licence, check it by its number at /reports.",
+)
 _OF_A_CLIENT = Text("凭证（不是证照）", "Credential, not a licence")
 
 
@@ -99,6 +103,7 @@ def _reasons(verdict: Verdict) -> list[Text]:
     if verdict.outcome in {Outcome.NOT_GENUINE, Outcome.STATUS_UNKNOWN, Outcome.OTHER}:
         failed = [check for check in _checks(verdict) if check.passed is False]
         reasons += [Text(f"{check.zh.rstrip('。')}。", f"{_capital(check.en).rstrip('.')}.") for check in failed[:1]]
+        reasons += [_PERHAPS_A_REPORT] if any(check.code == "no_attachment" for check in failed) else []
     if verdict.undisclosed:
         count = verdict.undisclosed
         reasons.append(
