@@ -1,6 +1,6 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin

@@ -13,7 +13,7 @@ from registry.api.problems import Problem
 from registry.api.representations import now
 from registry.audit import checkpoints
 from registry.audit.checkpoints import Kept, LogAltered
-from registry.licences.keys import KeyRing
+from registry.licences.keys import KeyRing, KeysError
 from registry.storage.reads.pool import ReadError
 
 SOON = timedelta(seconds=1)
@@ -34,7 +34,7 @@ class Checkpoints:
             await asyncio.sleep(self._seconds)
             try:
                 await self.sign()
-            except (Problem, ReadError, psycopg.Error):
+            except (Problem, ReadError, KeysError, psycopg.Error):
                 _log.debug("the access log was not signed", exc_info=True)
             except LogAltered as error:
                 _log.error("the access log is not signed any more: %s", error)

@@ -35,7 +35,7 @@ def log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connect
 @pytest.fixture
 def held(desk: Desk, log: psycopg.Connection, tmp_path: Path) -> tuple[Path, Path]:
     """What a third party keeps: a checkpoint of 300 entries, and the hub's key."""
-    assert log
+    assert log.closed is False
     note, key = tmp_path / "kept.note", tmp_path / "hub.key"
     note.write_text(desk.shuqiao("audit", "checkpoint").out, "utf-8")
     key.write_text(desk.shuqiao("audit", "keys").out, "utf-8")
