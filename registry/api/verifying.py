@@ -33,7 +33,9 @@ class Verifier:
         self._trust, self._pool, self._base = trust_documents, pool, base
         self._room = Workroom(2, 32)
 
-    async def verify(self, document: bytes, *, challenge: str | None = None, domain: str | None = None) -> Verdict:
+    async def verify(
+        self, document: bytes, *, challenge: str | None = None, domain: str | None = None, presented: bool = False
+    ) -> Verdict:
         """What is to be said of a document in any form. Raises Problem (busy; no issuer yet), ReadError."""
         trusted = (await self._trust.current()).trust
         if trusted is None:
@@ -41,7 +43,14 @@ class Verifier:
         registry = _Registry(self._pool, self._base, asyncio.get_running_loop())
         return await self._room.do(
             lambda: verify(
-                document, trusted, registry, now(), latest=registry.latest, challenge=challenge, domain=domain
+                document,
+                trusted,
+                registry,
+                now(),
+                latest=registry.latest,
+                challenge=challenge,
+                domain=domain,
+                presented=presented,
             )
         )
 

@@ -112,6 +112,27 @@ def test_a_presentation_must_answer_the_challenge(office: Office) -> None:
     assert present(challenge="c-1", domain="bank.example.cn")["verdict"]["outcome"] == "suspended"
 
 
+def test_a_credential_that_anybody_may_have_copied_is_no_presentation(office: Office) -> None:
+    """Whoever has somebody's licence cannot pass for its holder, challenge or not."""
+    for credential in (orjson.loads(form(office)), form(office, "jwt").decode(), form(office, "sd_jwt").decode()):
+        for options in ({}, {"challenge": "c-1", "domain": "bank.example.cn"}):
+            sent = {"verifiablePresentation": credential, "options": options}
+            found = office.post("/presentations/verify", json=sent).json()
+            assert (found["verified"], found["verdict"]["outcome"]) == (False, "not_genuine")
+            assert found["problemDetails"][0]["code"] == "not_a_presentation"
+    sealed = office.post("/presentations/verify", data=form(office, "pdf"), headers=AS_PDF).json()
+    assert sealed["verified"] is False
+    asked = verify(office, orjson.loads(form(office)), challenge="c-1")
+    assert (asked["verified"], asked["problemDetails"][0]["code"]) == (False, "not_a_presentation")
+
+
+def test_a_body_that_no_text_can_repeat_is_refused_in_words(office: Office) -> None:
+    for body in (b'{"a\\ud800":1,"a\\ud800":2}', b'{"\\u202e":1,"\\u202e":2}', b'{"a":"\\ud800"}'):
+        answer = office.post("/credentials/verify", data=body, headers=AS_JSON)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/document-refused")
+        assert "\u202e" not in answer.text
+
+
 @pytest.mark.parametrize(("status", "outcome"), [("02", "suspended"), ("04", "cancelled"), ("07", "revoked")])
 def test_a_change_of_state_is_known_at_once(office: Office, status: str, outcome: str) -> None:
     licence = orjson.loads(form(office))

@@ -175,7 +175,9 @@ async def _verify(request: Request, member: Member) -> Response:
         names = ", ".join([*_JSON, *_DOCUMENTS])
         raise Problem(UNSUPPORTED_MEDIA_TYPE, f"应为 {names}。", f"Expected one of {names}.")
     challenge, domain = options.get("challenge"), options.get("domain")
-    verdict = await state_of(request).verifier.verify(document, challenge=challenge, domain=domain)
+    verdict = await state_of(request).verifier.verify(
+        document, challenge=challenge, domain=domain, presented=member == "verifiablePresentation"
+    )
     return answer(said(verdict, with_document=options.get("returnCredential") is True))
 
 

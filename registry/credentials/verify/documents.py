@@ -35,13 +35,26 @@ def verify(
     latest: Latest | None = None,
     challenge: str | None = None,
     domain: str | None = None,
+    presented: bool = False,
 ) -> Verdict:
     """Verify a document in any form: credential or presentation as JSON, ``vc+jwt``, SD-JWT, PDF.
 
     ``latest`` tells of newer versions, where somebody knows; ``challenge`` and ``domain`` are what a presentation must
-    answer to. Never raises for what a document says.
+    answer to. With one of these, or ``presented``, only a presentation will do: a credential by itself, which anybody
+    may have copied, answers to nobody. Never raises for what a document says.
     """
-    inquiry = Inquiry(trust, statuses, at, latest, challenge, domain)
+    verdict = _verify(document, Inquiry(trust, statuses, at, latest, challenge, domain))
+    wanted = presented or challenge is not None or domain is not None
+    return verdict if not wanted or verdict.form is Form.PRESENTATION else _not_presented(verdict)
+
+
+def _not_presented(verdict: Verdict) -> Verdict:
+    findings = Findings()
+    findings.fail("presentation", "not_a_presentation", "这不是持有者的出示", "this is no presentation by a holder")
+    return replace(verdict, outcome=Outcome.NOT_GENUINE, checks=(*findings.checks, *verdict.checks))
+
+
+def _verify(document: bytes, inquiry: Inquiry) -> Verdict:
     findings = Findings()
     if document.startswith(START):
         return _verify_pdf(document, inquiry, findings)

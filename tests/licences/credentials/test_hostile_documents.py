@@ -254,3 +254,13 @@ def test_an_authority_seals_only_the_types_that_it_may_issue(city: City) -> None
     assert refused.outcome is Outcome.NOT_GENUINE
     assert reasons(refused) == {("schema", "schema")}
     assert limited(city, city.other.issuer.code, city.bureau.issuer.code).is_valid
+
+
+@pytest.mark.parametrize("asked", [{"presented": True}, {"challenge": "n-1"}, {"domain": "bank.example"}])
+def test_a_credential_by_itself_answers_to_nobody(city: City, asked: dict[str, Any]) -> None:
+    """Who copied somebody's licence cannot show it as its holder."""
+    for document in (city.credential, token_of(city).encode(), enveloped(city)):
+        verdict = city.verify(document, **asked)
+
+        assert verdict.outcome is Outcome.NOT_GENUINE
+        assert reasons(verdict) == {("presentation", "not_a_presentation")}
