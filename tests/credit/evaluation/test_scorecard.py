@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from registry.domain.credit.rule_files import RuleFileError
-from registry.domain.credit.scorecard import load_scorecard, load_scorecards
+from registry.domain.credit.scorecard import default_scorecards, load_scorecard, load_scorecards
 from tests.credit.evaluation.cards import CARD, SHIPPED, card_text, write_card
 
 Change = Callable[[dict[str, Any]], None]
@@ -205,3 +205,23 @@ def test_another_text_has_another_digest(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text(card_text(), "utf-8")
     assert load_scorecard(path).digest != CARD.digest
+
+
+def test_a_citys_card_takes_the_place_of_the_hubs_and_others_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = tmp_path / "scorecards"
+    write_card(city, lambda data: data.update(status="draft", source="市政府文件"), version=1)
+    write_card(city, lambda _: None, version=2)
+    monkeypatch.setenv("SHUQIAO_CREDIT_RULES", str(tmp_path))
+    default_scorecards.cache_clear()
+    try:
+        cards = default_scorecards()
+    finally:
+        default_scorecards.cache_clear()
+
+    assert [(card.reference, card.status) for card in cards.all] == [
+        ("enterprise_credit@1", "draft"),
+        ("enterprise_credit@2", "live"),
+    ]
+    assert cards.one("enterprise_credit@1").source == "市政府文件"
