@@ -149,7 +149,7 @@ class Regime:
     notes: tuple[str, ...]
     withdraw_within_days: int
     """Calendar days within which a decision that was changed or revoked must be withdrawn."""
-    kinds: Mapping[str, KindRules]
+    kinds: Mapping[str, KindRules] = field(repr=False)
     digest: str
     """SHA-256 (hexadecimal) of the file."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from registry.api.clients import CREDIT_DEPARTMENT, CREDIT_PUBLIC, OPERATE
+from registry.api.clients import CREDIT_BANK, CREDIT_DEPARTMENT, CREDIT_EXCHANGE, CREDIT_PUBLIC, OPERATE
 from registry.domain.credit.measures import EDITIONS, default_measures
 
 PAGE = (Path(__file__).parents[3] / "docs" / "credit.md").read_text("utf-8")
@@ -39,4 +39,10 @@ def test_everything_recalled_is_listed() -> None:
 
 
 def test_the_scopes_are_those_of_the_api() -> None:
-    assert [row[0] for row in rows("scope")] == [CREDIT_PUBLIC, CREDIT_DEPARTMENT, OPERATE]
+    assert [row[0] for row in rows("scope")] == [
+        CREDIT_PUBLIC,
+        CREDIT_DEPARTMENT,
+        CREDIT_BANK,
+        CREDIT_EXCHANGE,
+        OPERATE,
+    ]
