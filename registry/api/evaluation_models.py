@@ -67,27 +67,29 @@ class EnterpriseEvaluation(Answer):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {
-                "uscc": "91310000MA1FL00A0Q",
-                "found_by": "uscc",
-                "as_of": "2026-11-23T05:36:52Z",
-                "title": {
-                    "zh": "企业公共信用综合评价（示例）",
-                    "en": "Public credit evaluation of enterprises (example)",
-                },
-                "example": True,
-                "scorecard": "enterprise_credit@1",
-                "day": "2026-11-23",
-                "score": 17,
-                "best": 25,
-                "grade": "B",
-                "grade_title": {"zh": "良", "en": "Good"},
-                "grade_by_score": "B",
-                "limited_by": [],
-                "factors": [_PENALTIES],
-                "input_digest": "0b1f6d7c-1f57-6f0e-9a55-8a6f1f6f0d7e",
-                "changes_on": "2027-08-01",
-            }
+            "examples": [
+                {
+                    "uscc": "91310000MA1FL00A0Q",
+                    "found_by": "uscc",
+                    "as_of": "2026-11-23T05:36:52Z",
+                    "title": {
+                        "zh": "企业公共信用综合评价（示例）",
+                        "en": "Public credit evaluation of enterprises (example)",
+                    },
+                    "example": True,
+                    "scorecard": "enterprise_credit@1",
+                    "day": "2026-11-23",
+                    "score": 17,
+                    "best": 25,
+                    "grade": "B",
+                    "grade_title": {"zh": "良", "en": "Good"},
+                    "grade_by_score": "B",
+                    "limited_by": [],
+                    "factors": [_PENALTIES],
+                    "input_digest": "0b1f6d7c-1f57-6f0e-9a55-8a6f1f6f0d7e",
+                    "changes_on": "2027-08-01",
+                }
+            ]
         }
     )
 

@@ -117,7 +117,7 @@ def test_a_past_day_is_answered_from_what_was_held_then_without_what_may_not_be_
     ],
 )
 def test_what_cannot_be_answered_says_why(
-    office: Reader, path: str, asked: dict[str, str], status: int, kind: str
+    office: Reader, path: str, asked: dict[str, Any], status: int, kind: str
 ) -> None:
     answer = office.ask(f"/api/v1/enterprises/{path}/evaluation", **asked)
 
