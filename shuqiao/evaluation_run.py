@@ -45,12 +45,15 @@ def keep(card: Scorecard, now: datetime, *, processes: int | None = None, told: 
     """
     url = database_url()
     with connect(url, application="shuqiao evaluations") as connection:
-        done = evaluations.progress(connection, card)
+        done, others = evaluations.progress(connection, card), 0
         if processes is None:
             processes = (os.cpu_count() or 1) if _enterprises(connection, card) >= WORTH_PROCESSES else 1
         if processes > 1 and (not done.parts or done.parts_done < done.parts):
             evaluations.evaluate_in_processes(url, card.path, processes, now=now, told=told)
-        return evaluations.keep(connection, card, now=now, wait=WAIT_SECONDS, told=told)
+            others = _made_at(connection, card, now)
+        report = evaluations.keep(connection, card, now=now, wait=WAIT_SECONDS, told=told)
+        report.counts.update(evaluated=others, written=others)
+        return report
 
 
 def in_force(cards: Scorecards, now: datetime) -> tuple[Scorecard, ...]:
@@ -106,6 +109,15 @@ def _counted(counts: Counter[str]) -> tuple[str, str]:
         "，".join(f"{zh} {counts[name]}" for name, (zh, _) in _WORDS.items()),
         ", ".join(f"{counts[name]} {en}" for name, (_, en) in _WORDS.items()),
     )
+
+
+def _made_at(connection: psycopg.Connection, card: Scorecard, now: datetime) -> int:
+    """How many evaluations the processes of one call made: they bear its moment."""
+    row = connection.execute(
+        "SELECT count(*) FROM registry.evaluation WHERE scorecard = %s AND version = %s AND computed_at = %s",
+        (card.name, card.version, now),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _enterprises(connection: psycopg.Connection, card: Scorecard) -> int:

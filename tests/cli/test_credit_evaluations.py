@@ -62,6 +62,14 @@ def test_evaluating_counts_what_it_did_and_then_finds_nothing_to_do(desk: Desk) 
 
 
 @pytest.mark.usefixtures("town")
+def test_several_processes_evaluate_all_and_are_counted(desk: Desk) -> None:
+    done = desk.shuqiao("credit", "evaluate", "--card", "enterprise_credit@1", "--processes", "2", "--json").document
+
+    assert done["cards"]["enterprise_credit@1"]["evaluated"] == 4
+    assert not desk.shuqiao("credit", "evaluate", "--json").document["cards"]["enterprise_credit@1"]["evaluated"]
+
+
+@pytest.mark.usefixtures("town")
 def test_an_evaluation_shows_every_factor_with_its_records(desk: Desk) -> None:
     found = desk.shuqiao("credit", "evaluation", uscc(1), "--json").document
 
