@@ -87,7 +87,8 @@ def test_the_credit_run_notes_missed_deadlines_once(office: Office) -> None:
         ("file", "桥州天成1餐饮有限公司", None),
         ("overdue", "hub", "accept 2026-01-05"),
     ]
-    ended = subprocess.run([sys.executable, "-c", ENDED], env=office.environ, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", ENDED]
+    ended = subprocess.run(command, env=office.environ, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
     notes = [text for (text,) in office.airflow("SELECT content FROM dag_run_note ORDER BY dag_run_id")]
     assert ["新增逾期 1 件（credit 1）" in notes[0], "新增逾期 0 件" in notes[1]] == [True, True]
