@@ -33,8 +33,8 @@ import aiohttp
 import orjson
 import psutil
 
-from registry.api import clients
-from registry.api.access_log import AccessLog
+from registry.api.access import clients
+from registry.api.access.access_log import AccessLog
 from registry.api.server import serve
 from registry.api.settings import from_environment
 from registry.audit import check, log, proofs

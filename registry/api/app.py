@@ -12,46 +12,31 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from registry.api import problems
-from registry.api.credit_answers import load_rules
-from registry.api.credit_refusals import refusal
-from registry.api.logged import Logged
+from registry.api.access.logged import Logged
+from registry.api.access.security import Public, check_rules
+from registry.api.access.tokens import Tokens, load_key
+from registry.api.credit.answers import load_rules
+from registry.api.credit.refusals import refusal
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
-from registry.api.routes import (
-    audit,
-    batches,
-    changes,
-    copies,
-    credentials,
-    credit,
-    credit_cases,
-    credit_consents,
-    credit_counts,
-    credit_evaluations,
-    credit_exchange,
-    credit_lending,
-    credit_matches,
-    credit_pages,
-    credit_reports,
-    datasets,
-    entities,
-    health,
-    issuers,
-    licences,
-    quarantine,
-    records,
-    sharing_service,
-    status,
-    token,
-    verification,
-)
+from registry.api.routes import audit, batches, changes, datasets, entities, health, quarantine, records, token
 from registry.api.routes import problems as problem_pages
-from registry.api.security import Public, check_rules
+from registry.api.routes.credit import cases as credit_cases
+from registry.api.routes.credit import consents as credit_consents
+from registry.api.routes.credit import counts as credit_counts
+from registry.api.routes.credit import enterprises as credit
+from registry.api.routes.credit import evaluations as credit_evaluations
+from registry.api.routes.credit import exchange as credit_exchange
+from registry.api.routes.credit import lending as credit_lending
+from registry.api.routes.credit import matches as credit_matches
+from registry.api.routes.credit import pages as credit_pages
+from registry.api.routes.credit import reports as credit_reports
+from registry.api.routes.licences import copies, credentials, issuers, sharing_service, status, verification
+from registry.api.routes.licences import reading as licences
 from registry.api.settings import ApiSettings, ApiSettingsError
 from registry.api.state import ApiState
-from registry.api.tokens import Tokens, load_key
 from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.licences.loading import UnknownLicenceType

@@ -2,7 +2,7 @@
 
 Anyone may verify, so a bank's own page may ask from the browser of whoever stands at its counter. No cookie and no
 token goes with such a request. All other addresses answer without these headers, and browsers keep their answers to
-themselves; signed public documents bring theirs along (:mod:`registry.api.published`).
+themselves; signed public documents bring theirs along (:mod:`registry.api.licences.published`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.types import Scope
 
-from registry.api.published import CROSS_ORIGIN
+from registry.api.licences.published import CROSS_ORIGIN
 
 PUBLIC = frozenset({"/credentials/verify", "/presentations/verify"})
 """Addresses that answer anyone, and change nothing."""

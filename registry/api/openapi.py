@@ -10,20 +10,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import (
-    audit_models,
-    consent_models,
-    credit_case_models,
-    credit_match_models,
-    credit_models,
-    credit_report_models,
-    exchange_models,
-    licence_models,
-    models,
-    problems,
-    security,
-)
-from registry.api.logged import UNLOGGED
+from registry.api import models, problems
+from registry.api.access import models as access_models
+from registry.api.access import security
+from registry.api.access.logged import UNLOGGED
+from registry.api.credit import case_models as credit_case_models
+from registry.api.credit import consent_models, exchange_models
+from registry.api.credit import match_models as credit_match_models
+from registry.api.credit import models as credit_models
+from registry.api.credit import report_models as credit_report_models
+from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
 
@@ -63,7 +59,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_case_models).values(),
         *vars(credit_match_models).values(),
         *vars(credit_report_models).values(),
-        *vars(audit_models).values(),
+        *vars(access_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:

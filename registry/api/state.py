@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 
 from starlette.requests import Request
 
-from registry.api.access_log import AccessLog
-from registry.api.checkpoints import Checkpoints
-from registry.api.gate import Gate
-from registry.api.licensing import Licensing
+from registry.api.access.access_log import AccessLog
+from registry.api.access.checkpoints import Checkpoints
+from registry.api.access.gate import Gate
+from registry.api.access.tokens import Tokens
+from registry.api.licences.licensing import Licensing
+from registry.api.licences.trust_documents import TrustDocuments
+from registry.api.licences.verifying import Verifier
 from registry.api.settings import ApiSettings
-from registry.api.tokens import Tokens
-from registry.api.trust_documents import TrustDocuments
-from registry.api.verifying import Verifier
 from registry.storage.reads import clients, datasets
 from registry.storage.reads.clients import Client
 from registry.storage.reads.datasets import DatasetState

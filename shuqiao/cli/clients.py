@@ -35,7 +35,7 @@ def add(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """登记客户端 Enter a client. Its secret is shown this once; the registry keeps only a hash."""
-    from registry.api import clients  # noqa: PLC0415
+    from registry.api.access import clients  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     url = registry.url()
@@ -63,7 +63,7 @@ def add(
 @app.command("list", epilog=examples("shuqiao clients list", "shuqiao clients list --json"))
 def list_(as_json: AsJson = False) -> None:  # noqa: FBT002
     """列出客户端 Every client, revoked ones too."""
-    from registry.api import clients  # noqa: PLC0415
+    from registry.api.access import clients  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     found = clients.all_clients(registry.url())
@@ -84,7 +84,7 @@ def revoke(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """撤销客户端 End a client: no more tokens, and those that it has stop working."""
-    from registry.api import clients  # noqa: PLC0415
+    from registry.api.access import clients  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     try:

@@ -21,7 +21,7 @@ from shuqiao.cli.options import AsJson, AsJsonLines, examples
 from shuqiao.cli.records import Unmasked
 
 if TYPE_CHECKING:
-    from registry.api.credit_answers import CreditReader, Found
+    from registry.api.credit.answers import CreditReader, Found
 
 app = typer.Typer(
     help="公共信用信息 Public credit data: an enterprise's file, its credit record, measures, discrepancies.",
@@ -57,7 +57,7 @@ READERS = ("public", "department")
 )
 def file(enterprise: Enterprise, unmasked: Unmasked = False, as_json: AsJson = False) -> None:  # noqa: FBT002
     """企业档案 One file: each field from its one source, as departments get it; personal values are masked."""
-    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ def record(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """公共信用记录 The records that a reader may see, why, and until when; for departments names are masked."""
-    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
@@ -168,7 +168,7 @@ def report(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """信用报告 Today's credit report: what the record comes to, how old the data is, what to check it by."""
-    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
@@ -220,7 +220,7 @@ def measures(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """奖惩措施 Incentives and restrictions that apply today, and what they rest on."""
-    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from registry.domain.credit.measures import default_measures  # noqa: PLC0415
@@ -345,7 +345,7 @@ def findings(
 
 def answered(enterprise: str, work: Callable[[Any, Any, Found], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """What there is to say of an enterprise. Raises Failure if it is not known, or not surely one."""
-    from registry.api import credit_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
     from registry.storage.reads import datasets  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
     from shuqiao.cli.exit_codes import ExitCode  # noqa: PLC0415

@@ -66,7 +66,7 @@ def list_(
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """列出申请 Repairs and objections in the order of their filing, with what is due next and until when."""
-    from registry.api import credit_case_answers  # noqa: PLC0415
+    from registry.api.credit import case_answers as credit_case_answers  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from registry.storage.reads.credit_cases import Wanted  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
@@ -312,7 +312,7 @@ def _changed(work: Callable[[psycopg.Connection, Any], Case]) -> Case:
 
 
 def _show(number: int, *, as_json: bool) -> None:
-    from registry.api import credit_case_answers  # noqa: PLC0415
+    from registry.api.credit import case_answers as credit_case_answers  # noqa: PLC0415
     from registry.domain.credit.cases import ROLES  # noqa: PLC0415
     from registry.storage.reads import credit_cases  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415

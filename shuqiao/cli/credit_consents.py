@@ -99,7 +99,7 @@ def list_(
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """列出授权 Consents in the order in which they were entered."""
-    from registry.api.lending_answers import consent  # noqa: PLC0415
+    from registry.api.credit.lending_answers import consent  # noqa: PLC0415
     from registry.credit import consents  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
@@ -174,7 +174,7 @@ def uses(enterprise: Enterprise, limit: Limit = 1000, as_json: AsJsonLines = Fal
 
 def _show(found: EnteredConsent | None, *, as_json: bool, name: str = "") -> None:
     """A consent with its uses. Raises Failure if there is none."""
-    from registry.api.lending_answers import consent  # noqa: PLC0415
+    from registry.api.credit.lending_answers import consent  # noqa: PLC0415
     from registry.credit import consents  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from registry.api import credit_reports
-from registry.api.credit_answers import Datasets
+from registry.api.credit import reports as credit_reports
+from registry.api.credit.answers import Datasets
 from registry.api.representations import now
 from registry.credit.reports import COMMAND_LINE
 from registry.licences.keys import KeyRing

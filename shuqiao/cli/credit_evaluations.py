@@ -102,7 +102,8 @@ def evaluation(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """企业评价 One enterprise by a scorecard: each factor, its weight and the records that count in it."""
-    from registry.api import credit_answers, evaluation_answers  # noqa: PLC0415
+    from registry.api.credit import answers as credit_answers  # noqa: PLC0415
+    from registry.api.credit import evaluation_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from registry.domain.credit.scorecard import default_scorecards  # noqa: PLC0415
@@ -373,7 +374,7 @@ def _said(say: Say) -> Any:
 
 def _card(cards: Scorecards, name: str | None, day: Any = None) -> Scorecard:
     """The card of a name or a reference, also a draft. Raises Failure that says which there are."""
-    from registry.api import evaluation_answers  # noqa: PLC0415
+    from registry.api.credit import evaluation_answers  # noqa: PLC0415
     from registry.api.representations import now  # noqa: PLC0415
     from registry.domain.credit.marks import china_day  # noqa: PLC0415
     from registry.domain.credit.scorecard import UnknownScorecard  # noqa: PLC0415

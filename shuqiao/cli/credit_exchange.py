@@ -57,7 +57,7 @@ def export(
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """双公示上报 What the upper-level platform is to publish and to withdraw, as CSV; only what the public may see."""
-    from registry.api import double_publicity_answers as answers  # noqa: PLC0415
+    from registry.api.credit import double_publicity_answers as answers  # noqa: PLC0415
     from shuqiao.cli import output as printed  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
@@ -96,7 +96,7 @@ def quality(
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """双公示质量 Per department: how many decisions, how late, what contradicts itself, what was withdrawn late."""
-    from registry.api import quality_answers  # noqa: PLC0415
+    from registry.api.credit import quality_answers  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
@@ -164,7 +164,7 @@ def _asked(table: str, edition: str, since: str | None) -> date | None:
 
 def _pages(table: TableName, edition: str, since: date | None) -> Iterator[dict[str, Any]]:
     """Page after page, each read by itself: an export holds no more than one in memory. Raises Failure."""
-    from registry.api import double_publicity_answers as answers  # noqa: PLC0415
+    from registry.api.credit import double_publicity_answers as answers  # noqa: PLC0415
     from registry.storage.reads import datasets  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
     from shuqiao.cli.exit_codes import ExitCode  # noqa: PLC0415

@@ -44,7 +44,7 @@ def list_(
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """列出匹配 Matches in the order found, each with its score and what speaks for it."""
-    from registry.api import credit_match_answers  # noqa: PLC0415
+    from registry.api.credit import match_answers as credit_match_answers  # noqa: PLC0415
     from registry.storage.reads.credit_matches import Wanted  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
@@ -127,7 +127,7 @@ def _decide(work: Callable[..., Match], number: int, by: str, reason: str, *, as
 
 
 def _show(number: int, *, as_json: bool) -> None:
-    from registry.api import credit_match_answers  # noqa: PLC0415
+    from registry.api.credit import match_answers as credit_match_answers  # noqa: PLC0415
     from registry.storage.reads import credit_matches  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry.api.licence_representations import copy as copy_document
-from registry.api.licence_representations import history, summary
+from registry.api.licences.representations import copy as copy_document
+from registry.api.licences.representations import history, summary
 from registry.domain.licences import metadata
 from registry.domain.licences.loading import LicenceTypes, UnknownLicenceType
 from registry.licences import reading

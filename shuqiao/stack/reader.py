@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from registry.api import clients
+from registry.api.access import clients
 from shuqiao.settings import Settings
 from shuqiao.stack.credit import Example as Enterprise
 from shuqiao.stack.licences import Example

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from connectors.manifest import Manifest, load
-from registry.api import clients
+from registry.api.access import clients
 from registry.api.settings import ApiSettings
 from registry.domain.batches import BatchReport, Counts, State
 from registry.storage.database import connect

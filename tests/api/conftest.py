@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from registry.api import clients
-from registry.api.clients import NewClient
+from registry.api.access import clients
+from registry.api.access.clients import NewClient
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from registry.api import clients, security
+from registry.api.access import clients, security
+from registry.api.access.tokens import AUDIENCE, ISSUER, TokenKeyError, Tokens, load_key
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
-from registry.api.tokens import AUDIENCE, ISSUER, TokenKeyError, Tokens, load_key
 from registry.domain.licences.identifiers import Identifier
 from registry.storage.database import connect
 from tests.api.conftest import Api, Reader

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
-from registry.api import logged, security
+from registry.api.access import logged, security
+from registry.api.access.logged import LOGGED_PUBLIC, UNLOGGED
 from registry.api.app import create_app
-from registry.api.logged import LOGGED_PUBLIC, UNLOGGED
 from registry.api.settings import ApiSettings
 from registry.audit import check, checkpoints, notes, reading
 from registry.audit.notes import LogKey

@@ -128,7 +128,7 @@ def test_what_cannot_be_answered_says_why(
 def test_a_draft_is_nobodys_evaluation(office: Reader, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = changed_card(tmp_path, lambda data: data.update(status="draft"), version=2)
     cards = scorecard.Scorecards((*scorecard.default_scorecards().all, draft))
-    monkeypatch.setattr("registry.api.routes.credit_evaluations.default_scorecards", lambda: cards)
+    monkeypatch.setattr("registry.api.routes.credit.evaluations.default_scorecards", lambda: cards)
 
     assert office.ask(f"/api/v1/enterprises/{uscc(1)}/evaluation", card="enterprise_credit@2").status_code == 400
     assert office.get(f"/enterprises/{uscc(1)}/evaluation")["scorecard"] == "enterprise_credit@1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from registry.api.app import create_app
-from registry.api.routes.sharing_service import MESSAGES
+from registry.api.routes.licences.sharing_service import MESSAGES
 from registry.api.settings import ApiSettings
 from tests.api.conftest import Api
 from tests.api.licensing import food, open_office, uscc

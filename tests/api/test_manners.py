@@ -19,7 +19,7 @@ import psycopg
 import pytest
 import requests
 
-from registry.api import clients
+from registry.api.access import clients
 from registry.api.settings import ApiSettings, ApiSettingsError, from_environment
 from registry.storage.migrate import migrate
 from registry.storage.reads.pool import Pool

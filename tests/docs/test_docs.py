@@ -24,7 +24,7 @@ from connectors.kinds.sql import BATCH_ROWS, TIMEOUT
 from connectors.manifest import load
 from connectors.mapping import compile_mapping
 from connectors.mapping.text import DEFAULT_EMPTY
-from registry.api import clients
+from registry.api.access import clients
 from registry.api.settings import ApiSettings
 from registry.domain.batches import Limits
 from shuqiao import ingest

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import requests
 
-from registry.api import clients
+from registry.api.access import clients
 from registry.audit import check, reading
 from registry.storage.database import connect
 from registry.storage.migrate import migrate

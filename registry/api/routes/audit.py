@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import APIRouter, Query, Request, Response
 
-from registry.api import audit_models as models
+from registry.api.access import models
+from registry.api.access.security import KnownClient, Operator
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, SIGNING_UNAVAILABLE, Problem
 from registry.api.representations import answer
-from registry.api.security import KnownClient, Operator
 from registry.api.state import state_of
 from registry.audit import notes, proofs, reading
 from registry.audit.checkpoints import LogAltered

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
+from registry.api.access.security import Operator
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, plain
-from registry.api.security import Operator
 from registry.api.state import state_of
 from registry.storage.reads import batches
 

@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from registry.api import models, paging
+from registry.api.access.security import Caller, Reader
 from registry.api.parameters import Limit
 from registry.api.problems import NOT_FOUND, NOT_GRANTED, Problem
 from registry.api.representations import answer, change, now, sources
-from registry.api.security import Caller, Reader
 from registry.api.state import state_of
 from registry.storage.reads import changes
 from registry.storage.reads.changes import Changes, Position

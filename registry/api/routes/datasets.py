@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from registry.api import models
+from registry.api.access.security import GrantedDataset, KnownClient
 from registry.api.representations import answer, dataset_summary, now
-from registry.api.security import GrantedDataset, KnownClient
 from registry.api.state import state_of
 from registry.storage.reads import datasets
 from schemas import catalogue

@@ -9,10 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
+from registry.api.access.security import Reader
 from registry.api.parameters import AsOf, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
 from registry.api.representations import answer, now, record, sources
-from registry.api.security import Reader
 from registry.api.state import state_of
 from registry.storage.reads import records
 from schemas.identifiers import HOLDER_CODE_TYPES, is_uscc

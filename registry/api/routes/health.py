@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from registry.api import models
+from registry.api.access.security import Public
 from registry.api.problems import NOT_READY, Problem
 from registry.api.representations import answer
-from registry.api.security import Public
 from registry.api.state import state_of
 from registry.storage.reads import revision
 from registry.storage.reads.pool import ReadError

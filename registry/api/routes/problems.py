@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from registry.api import models
+from registry.api.access.security import Public
 from registry.api.problems import NOT_FOUND, TYPES, Problem, ProblemType
 from registry.api.representations import answer
-from registry.api.security import Public
 
 router = APIRouter(prefix="/problems", tags=["problems"], dependencies=[Public])
 

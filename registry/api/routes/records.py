@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from registry.api import models
+from registry.api.access.security import GrantedDataset
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import FILTERS, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, etag, now, record, sources
-from registry.api.security import GrantedDataset
 from registry.api.state import state_of
 from registry.storage.reads import records
 from registry.storage.reads.datasets import DatasetState

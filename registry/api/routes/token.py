@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, unquote_plus
 
 from fastapi import APIRouter, Request, Response
 
-from registry.api import clients, models
+from registry.api import models
+from registry.api.access import clients
+from registry.api.access.security import Public
 from registry.api.problems import INVALID_CLIENT, INVALID_REQUEST, INVALID_SCOPE, Problem, ProblemType, parameter_error
 from registry.api.representations import answer
-from registry.api.security import Public
 from registry.api.state import state_of
 from registry.storage.reads import clients as stored
 from registry.storage.reads.clients import Client

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from connectors.manifest import DEPARTMENTS, load
 from connectors.mapping import Mapping as RowMapping
 from connectors.mapping import compile_mapping
-from registry.api.double_publicity_answers import as_csv
+from registry.api.credit.double_publicity_answers import as_csv
 from registry.domain.credit.double_publicity import (
     FOLDER,
     OBJECTION,

@@ -11,9 +11,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.api import credit_answers, credit_reports
-from registry.api.credit_answers import Found
-from registry.api.report_words import ages, page_of, sections
+from registry.api.credit import answers as credit_answers
+from registry.api.credit import reports as credit_reports
+from registry.api.credit.answers import Found
+from registry.api.credit.report_words import ages, page_of, sections
 from registry.credit.reports import IssuedReport
 from registry.domain.credit.report_words import lines
 from registry.storage.reads.datasets import DatasetState

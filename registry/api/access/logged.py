@@ -1,0 +1,240 @@
+"""No answer to a client leaves before its entry stands in the access log; each carries a receipt.
+
+Everything is logged but what :data:`UNLOGGED` names, each with the reason. Refusals of a known client are logged too;
+refusals of strangers are not, for nothing was given and anyone could fill the log. Code is not asked to remember: who
+the answer is about is read off the answer itself, from the members that name an enterprise.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from registry.api.access.access_log import LogUnavailable
+from registry.api.access.purpose import CASE_NUMBER, PURPOSE
+from registry.api.problems import NOT_LOGGED, Problem, respond
+from registry.api.representations import now
+from registry.api.state import ApiState
+from registry.domain.audit.entry import Entry
+from schemas.identifiers import is_uscc
+
+RECEIPT = "Shuqiao-Receipt"
+_TRUST = "公开的信任文件，不含任何主体的记录 Public documents of trust, about nobody's records"
+_SHOWN = "任何人可核验所持证照或报告 Anyone may verify a licence or report that is shown to them"
+_PUBLIC_CREDIT = "依法向社会公开的信用信息 Credit records that the law makes public"
+_HUB = "平台自身的说明与状态 What the hub says of itself"
+UNLOGGED: Mapping[str, str] = {
+    "/.well-known/did.json": _TRUST,
+    "/.well-known/jwks.json": _TRUST,
+    "/issuers/{code}/did.json": _TRUST,
+    "/trust-list.json": _TRUST,
+    "/root.pem": _TRUST,
+    "/contexts/licence/v1.json": _TRUST,
+    "/schemas/licences/{type}/{version}.json": _TRUST,
+    "/status/{group}/{purpose}": _TRUST,
+    "/licences/{identifier}": _SHOWN,
+    "/credentials/verify": _SHOWN,
+    "/presentations/verify": _SHOWN,
+    "/verify": _SHOWN,
+    "/verify/assets/{name}": _SHOWN,
+    "/verify/copies/{copy}": _SHOWN,
+    "/verify/{identifier}": _SHOWN,
+    "/reports": _SHOWN,
+    "/reports/{number}": _SHOWN,
+    "/credit": _PUBLIC_CREDIT,
+    "/credit/{enterprise}": _PUBLIC_CREDIT,
+    "/credit/{enterprise}/report.pdf": _PUBLIC_CREDIT,
+    "/healthz": _HUB,
+    "/readyz": _HUB,
+    "/problems": _HUB,
+    "/problems/{name}": _HUB,
+    "/api/v1/openapi.json": _HUB,
+}
+"""Addresses whose answers are not logged, and why; all of them anyone may ask."""
+LOGGED_PUBLIC = frozenset({"/api/v1/token", "/api/v1/credit/reports/{number}"})
+"""Addresses that anyone may ask, whose good answers are logged all the same."""
+PROCESS = secrets.token_hex(6)
+"""Tells the processes of a hub apart, from start to end."""
+_NAME = re.compile(r"[a-z0-9_]{1,63}")
+_PURPOSE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LONGEST_CASE = 200
+_SUBJECTS = (
+    re.compile(rb'"entity":"([0-9A-Z]{18})"'),
+    re.compile(rb'"uscc":"([0-9A-Z]{18})"'),
+    re.compile(rb'"enterprise":"([0-9A-Z]{18})"'),
+    re.compile(rb'"code":"([0-9A-Z]{18})","code_type":"001"'),
+)
+"""As this API's own members are written; within the bodies of records PostgreSQL writes a space after the colon."""
+_log = logging.getLogger(__name__)
+
+
+class Logged:
+    """Between the envelope, which knows the trace id, and the routes, whose answers are held until they are logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = _Asked(scope, receive)
+        answer = _Answer(asked, send)
+        try:
+            await self._app(scope, asked.receive, answer.send)
+        except Exception:
+            if not answer.decided:
+                await answer.failed()
+            raise
+
+
+class _Asked:
+    """What was asked, as far as the application has read it."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope, self._receive = scope, receive
+        target = scope["raw_path"].partition(b"?")[0]
+        if scope["query_string"]:
+            target += b"?" + scope["query_string"]
+        self._digest = sha256(scope["method"].encode() + b" " + target + b"\n")
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._digest.update(message.get("body", b""))
+        return message
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of ``<method> <path and query as sent>``, a line end, and the body."""
+        return self._digest.digest()
+
+    def is_logged(self, status: int) -> bool:
+        route = self.scope.get("route")
+        if route is None or route.path in UNLOGGED:
+            return False
+        return status < 400 or self.client is not None  # noqa: PLR2004  (refusals begin there)
+
+    @property
+    def client(self) -> str | None:
+        found: str | None = self.scope["state"].get("client_id")
+        return found
+
+    def entry(self, status: int, body: bytes) -> Entry:
+        scope = self.scope
+        entities = sorted({*_asked_about(scope), *_answered_about(body)})
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        return Entry(
+            at=now(),
+            action=f"{scope['method']} {scope['route'].path}",
+            status=status,
+            request_digest=self.digest,
+            trace_id=scope["state"]["trace_id"],
+            process=PROCESS,
+            client=self.client,
+            dataset=_dataset(scope),
+            entity=entities[0] if len(entities) == 1 else None,
+            entities=tuple(entities) if len(entities) > 1 else None,
+            purpose=_matching(_PURPOSE, headers.get(PURPOSE.lower().encode())),
+            case_number=_case_number(headers.get(CASE_NUMBER.lower().encode())),
+        )
+
+
+class _Answer:
+    """An answer that is held until its first bytes are there, logged, and let go."""
+
+    def __init__(self, asked: _Asked, send: Send) -> None:
+        self._asked, self._send = asked, send
+        self._start: Message | None = None
+        self._replaced = False
+        self.decided = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        if not self.decided and self._start is not None:
+            self.decided = True
+            if not await self._logged(self._start, message.get("body", b"")):
+                self._replaced = True
+                await respond(Request(self._asked.scope), Problem(NOT_LOGGED))(
+                    self._asked.scope, self._asked.receive, self._send
+                )
+                return
+            await self._send(self._start)
+        if not self._replaced:
+            await self._send(message)
+
+    async def failed(self) -> None:
+        """The application failed: what it did before is on record, whatever becomes of the request."""
+        self.decided = True
+        if self._asked.client is not None and self._asked.is_logged(500):
+            await self._write(500, b"")
+
+    async def _logged(self, start: Message, body: bytes) -> bool:
+        """Whether the answer may leave: it is on record, or needs none."""
+        status: int = start["status"]
+        if not self._asked.is_logged(status):
+            return True
+        index = await self._write(status, body)
+        if index is None:
+            return status >= 500  # noqa: PLR2004  (the hub's own failure tells nothing of anybody)
+        receipt = f'index={index}, request=:{_base64(self._asked.digest)}:, process="{PROCESS}"'
+        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), receipt.encode())]
+        return True
+
+    async def _write(self, status: int, body: bytes) -> int | None:
+        app: ApiState = self._asked.scope["app"].state.api
+        try:
+            return await app.access_log.write(self._asked.entry(status, body))
+        except LogUnavailable as error:
+            _log.warning("an answer was not given, for it could not be logged: %s", error)
+            return None
+
+
+def _asked_about(scope: Scope) -> Iterable[str]:
+    """The enterprises that the address names."""
+    given: Mapping[str, Any] = scope.get("path_params", {})
+    named = [unquote(str(given[name])) for name in ("entity", "enterprise") if name in given]
+    query = parse_qsl(scope["query_string"].decode("latin-1"))
+    named += [value for name, value in query if name in {"entity", "enterprise"}]
+    return (code for code in named if _is_enterprise(code))
+
+
+def _answered_about(body: bytes) -> Iterable[str]:
+    """The enterprises that the answer's own members name."""
+    found = {code for pattern in _SUBJECTS for code in pattern.findall(body)}
+    return (code for code in map(bytes.decode, found) if _is_enterprise(code))
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_enterprise(code: str) -> bool:
+    """A unified social credit code; codes of people do not go into the log."""
+    return is_uscc(code)
+
+
+def _dataset(scope: Scope) -> str | None:
+    return _matching(_NAME, scope.get("path_params", {}).get("dataset"))
+
+
+def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:
+    return text if text is not None and pattern.fullmatch(text) else None
+
+
+def _case_number(text: str | None) -> str | None:
+    said = unquote(text or "").strip()
+    return said if said and len(said) <= _LONGEST_CASE and said.isprintable() else None
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()

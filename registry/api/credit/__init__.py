@@ -1,0 +1,1 @@
+"""What is answered about enterprises, their public credit data, consents and reports."""

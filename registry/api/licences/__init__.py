@@ -1,0 +1,1 @@
+"""What is answered about e-licences, their forms, their trust and their verification."""

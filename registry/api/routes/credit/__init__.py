@@ -1,0 +1,1 @@
+"""Addresses under /enterprises and /credit."""

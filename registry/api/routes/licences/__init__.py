@@ -1,0 +1,1 @@
+"""Addresses of licences, issuers, status lists and verification."""
