@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from registry.domain import public_address
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -159,15 +160,6 @@ def _yes_or_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
-def _public_url(text: str) -> str:
-    address = urlsplit(text)
-    if address.scheme not in {"http", "https"} or not address.hostname or address.query or address.fragment:
-        raise ValueError
-    if address.scheme == "http" and address.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        raise ValueError
-    return text.rstrip("/")
-
-
 def _place(text: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9_]{0,30}", text) is None:
         raise ValueError
@@ -186,7 +178,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "manifests": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
     "demo_connectors": (_yes_or_no, "yes or no"),
     "timezone": (_timezone, "a time zone such as Asia/Shanghai"),
-    "public_url": (_public_url, "https://host[:port][/path]; http only for this machine itself"),
+    "public_url": (public_address.parse, public_address.EXPECTED),
     "licence_types": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
     "credit_rules": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
     "credit_place": (_place, "the name of a place with rules, such as national or zhejiang"),

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from registry.domain import public_address
 from registry.signing import master_key
 from registry.signing.master_key import MasterKey, MasterKeyError
 
@@ -73,7 +73,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int | No
         port=_port(given.get("SHUQIAO_API_PORT") or "8000") if port is None else port,
         public_url=_public_url(given.get("SHUQIAO_PUBLIC_URL") or ""),
         master_key=_master_key(given),
-        licence_types=tuple(map(Path, filter(None, given.get("SHUQIAO_LICENCE_TYPES", "").split(os.pathsep)))),
+        licence_types=_folders("SHUQIAO_LICENCE_TYPES", given.get("SHUQIAO_LICENCE_TYPES", "")),
         credit_place=given.get("SHUQIAO_CREDIT_PLACE") or "national",
     )
 
@@ -85,12 +85,18 @@ def _port(text: str) -> int:
 
 
 def _public_url(text: str) -> str:
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment or parts.username):
-        return text.rstrip("/")
-    raise ApiSettingsError(f"SHUQIAO_PUBLIC_URL cannot be {text!r}; expected an address such as https://hub.example.cn")
+    try:
+        return public_address.parse(text) if text else ""
+    except ValueError as error:
+        raise ApiSettingsError(f"SHUQIAO_PUBLIC_URL cannot be {text!r}; {error}") from None
+
+
+def _folders(name: str, text: str) -> tuple[Path, ...]:
+    folders = tuple(Path(each).expanduser() for each in text.split(os.pathsep) if each)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ApiSettingsError(f"{name} names {str(folder)!r}; expected folders that exist, between {os.pathsep!r}")
+    return folders
 
 
 def _master_key(given: Mapping[str, str]) -> MasterKey | None:

@@ -251,7 +251,7 @@ def metadata(
 
 @app.command(epilog=examples("shuqiao licence issue", "shuqiao licence issue --json"))
 def issue(as_json: AsJson = False) -> None:  # noqa: FBT002
-    """签发证照 Let every licence follow its record now, as the DAG hub_licences does; doing it again does nothing."""
+    """签发证照 Let every licence follow its record now, as the DAG licences.issue does; doing it again does nothing."""
     from dataclasses import asdict  # noqa: PLC0415
 
     from shuqiao import licence_run, notes  # noqa: PLC0415

@@ -105,14 +105,19 @@ def test_what_is_said_of_an_enterprise_by_another_dataset_is_on_its_record(api: 
 
 
 @pytest.mark.parametrize("headers", [{"Access-Purpose": "Not One"}, {"Case-Number": "%00"}, {"Case-Number": "x" * 300}])
-def test_what_is_no_purpose_or_number_is_left_out_of_the_entry(
+def test_a_purpose_or_number_that_cannot_be_put_on_record_is_refused_and_nothing_read(
     api: Api, registry_url: str, headers: dict[str, str]
 ) -> None:
     reader = api.client("read:*")
+    before = len(entries(registry_url))
 
-    reader.ask("/api/v1/datasets", headers=headers)
+    refused = reader.ask("/api/v1/datasets", headers=headers)
 
-    assert (last(registry_url).entry.purpose, last(registry_url).entry.case_number) == (None, None)
+    assert refused.status_code == 400
+    assert [(each["in"], each["pointer"]) for each in refused.json()["errors"]] == [
+        ("header", f"#/{next(iter(headers))}")
+    ]
+    assert len(entries(registry_url)) == before
 
 
 def test_a_code_of_a_person_does_not_come_into_the_log(api: Api, registry_url: str) -> None:

@@ -268,6 +268,17 @@ def test_another_form_than_json_and_pdf_is_refused_with_those_there_are(hub: Api
     assert (answer.status_code, answer.json()["forms"]) == (406, ["application/json", "application/pdf"])
 
 
+@pytest.mark.parametrize(("accept", "status"), [("application/pdf", 503), ("text/html", 406)])
+def test_a_form_that_cannot_be_given_uses_no_consent(town: Town, api: Api, accept: str, status: int) -> None:
+    bank, window = api.client("credit:bank"), api.client("credit:consent")
+    give(window, bank, "registration", "penalties")
+
+    refused = bank.ask(f"/api/v1{REPORT}", headers=HEADERS | {"Accept": accept})
+
+    assert refused.status_code == status
+    assert town.rows("SELECT count(*) FROM registry.consent_use") == [(0,)]
+
+
 HIDDEN: dict[str, dict[str, Any]] = {
     "repaired": {},
     "withdrawn": {},

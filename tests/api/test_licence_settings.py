@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,16 @@ def test_the_public_address_is_this_process_unless_it_is_set() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["hub.example.cn", "ftp://a.cn", "https://", "https://a.cn?x=1", "https://u:p@a.cn"]
+    "address", ["hub.example.cn", "ftp://a.cn", "https://", "https://a.cn?x=1", "https://u:p@a.cn", "http://a.cn"]
 )
 def test_an_address_that_cannot_be_published_is_refused(address: str) -> None:
     with pytest.raises(ApiSettingsError, match="SHUQIAO_PUBLIC_URL cannot be"):
         from_environment(URL | {"SHUQIAO_PUBLIC_URL": address})
+
+
+def test_a_folder_of_licence_types_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ApiSettingsError, match=r"SHUQIAO_LICENCE_TYPES names .*other.*expected folders that exist"):
+        from_environment(URL | {"SHUQIAO_LICENCE_TYPES": str(tmp_path / "other")})
 
 
 def test_the_master_key_comes_as_text_or_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
@@ -54,9 +60,13 @@ def test_a_master_key_that_is_none_is_refused_without_being_shown(given: dict[st
 
 
 def test_further_folders_of_licence_types_are_read(tmp_path: Path) -> None:
-    found = from_environment(URL | {"SHUQIAO_LICENCE_TYPES": f"{tmp_path / 'a'}:{tmp_path / 'b'}"})
+    folders = (tmp_path / "a", tmp_path / "b")
+    for folder in folders:
+        folder.mkdir()
 
-    assert found.licence_types == (tmp_path / "a", tmp_path / "b")
+    found = from_environment(URL | {"SHUQIAO_LICENCE_TYPES": os.pathsep.join(map(str, folders))})
+
+    assert found.licence_types == folders
 
 
 def test_a_wrong_licence_type_is_named_when_the_api_starts(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.api.access import purpose
 from registry.api.access.access_log import LogUnavailable
-from registry.api.access.purpose import CASE_NUMBER, PURPOSE
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState
@@ -66,8 +66,6 @@ LOGGED_PUBLIC = frozenset({"/api/v1/token", "/api/v1/credit/reports/{number}"})
 PROCESS = secrets.token_hex(6)
 """Tells the processes of a hub apart, from start to end."""
 _NAME = re.compile(r"[a-z0-9_]{1,63}")
-_PURPOSE = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_LONGEST_CASE = 200
 _SUBJECTS = (
     re.compile(rb'"entity":"([0-9A-Z]{18})"'),
     re.compile(rb'"uscc":"([0-9A-Z]{18})"'),
@@ -89,7 +87,11 @@ class Logged:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = _Asked(scope, receive)
+        try:
+            asked = _Asked(scope, receive)
+        except Problem as problem:
+            await respond(Request(scope), problem)(scope, receive, send)
+            return
         answer = _Answer(asked, send)
         try:
             await self._app(scope, asked.receive, answer.send)
@@ -100,10 +102,12 @@ class Logged:
 
 
 class _Asked:
-    """What was asked, as far as the application has read it."""
+    """What was asked, as far as the application has read it. Raises Problem of a purpose that no record can hold."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self._receive = scope, receive
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self._purpose, self._case_number = purpose.given(headers)
         target = scope["raw_path"].partition(b"?")[0]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
@@ -133,7 +137,6 @@ class _Asked:
     def entry(self, status: int, body: bytes) -> Entry:
         scope = self.scope
         entities = sorted({*_asked_about(scope), *_answered_about(body)})
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         return Entry(
             at=now(),
             action=f"{scope['method']} {scope['route'].path}",
@@ -145,8 +148,8 @@ class _Asked:
             dataset=_dataset(scope),
             entity=entities[0] if len(entities) == 1 else None,
             entities=tuple(entities) if len(entities) > 1 else None,
-            purpose=_matching(_PURPOSE, headers.get(PURPOSE.lower().encode())),
-            case_number=_case_number(headers.get(CASE_NUMBER.lower().encode())),
+            purpose=self._purpose,
+            case_number=self._case_number,
         )
 
 
@@ -229,11 +232,6 @@ def _dataset(scope: Scope) -> str | None:
 
 def _matching(pattern: re.Pattern[str], text: str | None) -> str | None:
     return text if text is not None and pattern.fullmatch(text) else None
-
-
-def _case_number(text: str | None) -> str | None:
-    said = unquote(text or "").strip()
-    return said if said and len(said) <= _LONGEST_CASE and said.isprintable() else None
 
 
 def _base64(value: bytes) -> str:

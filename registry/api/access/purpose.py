@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -12,13 +14,13 @@ from registry.api.problems import INVALID_PARAMETER, Problem, parameter_error
 
 PURPOSE, CASE_NUMBER = "Access-Purpose", "Case-Number"
 _LONGEST = 200
+_PURPOSE = "^[a-z][a-z0-9_]{0,63}$"
 
 AccessPurpose = Annotated[
     str | None,
     Header(
         alias=PURPOSE,
-        max_length=64,
-        pattern="^[a-z][a-z0-9_]*$",
+        pattern=_PURPOSE,
         description="What the data is for, as the consent says it 用途",
         examples=["credit_lending"],
     ),
@@ -42,23 +44,47 @@ class Stated:
     case_number: str
 
 
+def given(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Purpose and case number as a request states them, None where it does not; names of headers in lower case.
+
+    Raises Problem where one is there and cannot be put on record as it is: whoever states it relies on its being there.
+    """
+    purpose, number = headers.get(PURPOSE.lower()), headers.get(CASE_NUMBER.lower())
+    text = None if number is None else unquote(number).strip()
+    errors: list[dict[str, Any]] = []
+    if purpose is not None and re.fullmatch(_PURPOSE, purpose) is None:
+        zh, en = "应为小写字母、数字和下划线，至多64字。", "Expected small letters, digits and underscores, 64 at most."
+        errors.append(parameter_error(PURPOSE, zh, en, where="header"))
+    if text is not None and not _is_case_number(text):
+        errors.append(_no_case_number())
+    if errors:
+        names = ", ".join(error["pointer"].removeprefix("#/") for error in errors)
+        raise Problem(
+            INVALID_PARAMETER, f"请求头 {names} 不能记录。", f"{names} cannot be put on record.", errors=errors
+        )
+    return purpose, text
+
+
 def stated(purpose: str | None, case_number: str | None) -> Stated:
     """Both, where both are needed. Raises Problem that names what is missing."""
     text = unquote(case_number or "").strip()
     errors: list[dict[str, Any]] = []
     if not purpose:
-        errors.append(_missing(PURPOSE, "须以该请求头说明用途。", "The header must say what the data is for."))
-    if not text or len(text) > _LONGEST or not text.isprintable():
-        zh, en = (
-            f"须以该请求头给出业务编号（1至{_LONGEST}字）。",
-            f"The header must name the case, in 1 to {_LONGEST} characters.",
-        )
-        errors.append(_missing(CASE_NUMBER, zh, en))
+        zh, en = "须以该请求头说明用途。", "The header must say what the data is for."
+        errors.append(parameter_error(PURPOSE, zh, en, where="header"))
+    if not _is_case_number(text):
+        errors.append(_no_case_number())
     if errors or not purpose:
         names = f"{PURPOSE}, {CASE_NUMBER}"
         raise Problem(INVALID_PARAMETER, f"须有请求头 {names}。", f"The headers {names} are needed.", errors=errors)
     return Stated(purpose, text)
 
 
-def _missing(name: str, zh: str, en: str) -> dict[str, str]:
-    return parameter_error(name, zh, en, where="header")
+def _is_case_number(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST and text.isprintable()
+
+
+def _no_case_number() -> dict[str, str]:
+    zh = f"须以该请求头给出业务编号（1至{_LONGEST}字）。"
+    en = f"The header must name the case, in 1 to {_LONGEST} characters."
+    return parameter_error(CASE_NUMBER, zh, en, where="header")

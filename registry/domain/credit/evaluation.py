@@ -26,6 +26,8 @@ from registry.domain.credit.visibility import Facts, visibility
 
 _ONE_DAY = timedelta(days=1)
 _DIGEST_BYTES = 16
+COUNTING = 1
+"""How points are counted: raised with every change of it, and every evaluation is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +217,12 @@ class Evaluator:
         self._fields = {
             dataset: tuple(sorted(self.card.fields(dataset, self.rules.records))) for dataset in self.card.datasets
         }
-        self._begin = hashlib.blake2b(f"{self.card.digest}{self.rules.digest}".encode(), digest_size=_DIGEST_BYTES)
+        stands_on = f"{COUNTING}{self.card.digest}{self.rules.digest}"
+        self._begin = hashlib.blake2b(stands_on.encode(), digest_size=_DIGEST_BYTES)
 
     @property
     def digest(self) -> str:
-        """Of the card and all rules: with another one every enterprise is evaluated anew."""
+        """Of the card, all rules and how they are applied: with another one every enterprise is evaluated anew."""
         return str(self._begin.hexdigest())
 
     def evaluate(self, records: Iterable[RecordToScore], day: date) -> Evaluation:

@@ -27,7 +27,8 @@ from registry.api.problems import (
     parameter_error,
 )
 from registry.api.representations import answer, now, plain
-from registry.api.routes.credit.reports import FORMS, answered
+from registry.api.routes.credit import reports
+from registry.api.routes.credit.reports import FORMS
 from registry.api.state import state_of
 from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import china_day
@@ -129,7 +130,7 @@ async def report(
 ) -> Response:
     """The credit report of today, with the data's age and what to check it by; a PDF has a number. 公共信用信息报告."""
     app, at = state_of(request), now()
-    wanted = _reader(caller, reader)
+    wanted, form = _reader(caller, reader), await reports.form(request)
     known = await app.datasets()
     try:
         if wanted == "bank":
@@ -142,10 +143,10 @@ async def report(
                 at,
             )  # fmt: skip
             only = items.datasets_of(items.items.keys() - said["not_consented"])
-            return await answered(request, said, known, asked_by=caller.client_id, only=only)
+            return await reports.answered(request, said, known, form=form, asked_by=caller.client_id, only=only)
         found = await _found(request, enterprise)
         said = await credit_answers.report(app.pool, known, found, wanted, at)
-        return await answered(request, said, known, asked_by=caller.client_id)
+        return await reports.answered(request, said, known, form=form, asked_by=caller.client_id)
     except UnknownEnterprise as error:
         raise _nothing() from error
 

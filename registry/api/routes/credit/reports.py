@@ -51,19 +51,30 @@ async def checked(
     return answer(credit_reports.checked(found, at, app.licensing.base))
 
 
+async def form(request: Request) -> str:
+    """The form that Accept asks for, once it is known that it can be made; before anything is put down as read.
+
+    Raises Problem where there is no such form, or nobody signs.
+    """
+    wanted = preferred(request.headers.get("accept"), [JSON, PDF])
+    if wanted is None:
+        raise not_acceptable([JSON, PDF])
+    if wanted == PDF:
+        await state_of(request).licensing.keys()
+    return wanted
+
+
 async def answered(
     request: Request,
     report: Mapping[str, Any],
     datasets: Datasets,
     *,
+    form: str,
     asked_by: str,
     only: Collection[str] | None = None,
 ) -> Response:
-    """A report as Accept asks: JSON as it is, or a PDF, for which it gets a number. Raises Problem."""
-    wanted = preferred(request.headers.get("accept"), [JSON, PDF])
-    if wanted is None:
-        raise not_acceptable([JSON, PDF])
-    if wanted == JSON:
+    """A report in a form: JSON as it is, or a PDF, for which it gets a number. Raises Problem."""
+    if form == JSON:
         return answer(report, headers={"Vary": "Accept"})
     return await document(state_of(request), report, datasets, asked_by=asked_by, only=only)
 
