@@ -132,7 +132,7 @@ def wrong(url: str) -> list[str]:
 
 def killed_at(url: str, work: Callable[[str], None], where: Place) -> None:
     """Kill a worker at a place. What it leaves agrees in itself."""
-    with started(work, url) as process, Held(url, where) as held:
+    with Held(url, where) as held, started(work, url) as process:
         held.wait(process.is_alive)
         kill(process)
         held.release()

@@ -101,7 +101,7 @@ def test_the_town_gives_everything_to_do(published: tuple[str, dict[str, list[tu
 def test_killed_inside_a_statement(
     published: tuple[str, dict[str, list[tuple[Any, ...]]]], registry: str, where: Place
 ) -> None:
-    with started(credit_worker.follow, registry) as worker, Held(registry, where) as held:
+    with Held(registry, where) as held, started(credit_worker.follow, registry) as worker:
         held.wait(worker.is_alive)
         kill(worker)
         held.release()

@@ -127,7 +127,7 @@ def test_an_undisturbed_run_keeps_what_the_records_give(prepared: Prepared, post
 def test_killed_inside_a_statement(prepared: Prepared, registry: Callable[[str], str], when: str, where: Place) -> None:
     template, wanted = prepared[when]
     url = registry(template)
-    with started(evaluation_worker.keep, url) as worker, Held(url, where) as held:
+    with Held(url, where) as held, started(evaluation_worker.keep, url) as worker:
         held.wait(worker.is_alive)
         kill(worker)
         held.release()

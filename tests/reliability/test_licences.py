@@ -188,7 +188,7 @@ def wrong(url: str) -> list[str]:
 
 def killed_at(url: str, work: Callable[[str], None], where: Place) -> None:
     """Kill a worker at a place. What it leaves breaks no rule."""
-    with started(work, url) as worker, Held(url, where) as held:
+    with Held(url, where) as held, started(work, url) as worker:
         held.wait(worker.is_alive)
         kill(worker)
         held.release()
@@ -242,22 +242,21 @@ def test_a_key_is_rotated_only_between_steps_and_nothing_is_signed_with_the_old_
     registries: Registries, registry: str
 ) -> None:
     written = Place("licences written", statement("AFTER INSERT", "licence"))
-    with started(licence_worker.follow_once, registry) as worker:
-        with Held(registry, written) as held:
-            held.wait(worker.is_alive)
-            rotated = threading.Event()
+    with Held(registry, written) as held, started(licence_worker.follow_once, registry) as worker:
+        held.wait(worker.is_alive)
+        rotated = threading.Event()
 
-            def rotate() -> None:
-                with connect(registry) as connection:
-                    for code in (BUREAU_CODE, OTHER_BUREAU_CODE):
-                        keys.rotate(connection, code, master_key=MASTER_KEY, now=licence_worker.LATER)
-                rotated.set()
+        def rotate() -> None:
+            with connect(registry) as connection:
+                for code in (BUREAU_CODE, OTHER_BUREAU_CODE):
+                    keys.rotate(connection, code, master_key=MASTER_KEY, now=licence_worker.LATER)
+            rotated.set()
 
-            thread = threading.Thread(target=rotate)
-            thread.start()
-            time.sleep(0.3)
-            assert not rotated.is_set()  # the step holds its keys until it is committed
-            held.release()
+        thread = threading.Thread(target=rotate)
+        thread.start()
+        time.sleep(0.3)
+        assert not rotated.is_set()  # the step holds its keys until it is committed
+        held.release()
         thread.join(60)
         worker.join(60)
     assert worker.exitcode in {0, 1}  # 1: told that its keys are out of date
@@ -367,13 +366,12 @@ def test_no_copy_is_made_beside_a_suspension_that_is_being_written(registry: str
                 refused.append(error.code)
 
     written = Place("the state written", "AFTER UPDATE OF state ON registry.licence FOR EACH ROW")
-    with started(licence_worker.follow, registry) as worker:
-        with Held(registry, written) as held:
-            held.wait(worker.is_alive)
-            asking = threading.Thread(target=ask)
-            asking.start()
-            asking.join(3)
-            held.release()
+    with Held(registry, written) as held, started(licence_worker.follow, registry) as worker:
+        held.wait(worker.is_alive)
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join(3)
+        held.release()
         asking.join(60)
         worker.join(60)
     assert refused == ["licence_not_valid"]
