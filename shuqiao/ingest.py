@@ -22,8 +22,10 @@ from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
 from registry.intake.errors import IntakeError, StagingMissing
 from registry.intake.publish import publish as publish_batch
 from registry.intake.staging import Staging
+from registry.sealing import key_file
 from registry.storage.database import connect
 from schemas import catalogue
+from schemas.personal import of_schema
 from shuqiao.connections import resolve
 from shuqiao.row_check import RowCheck
 
@@ -71,8 +73,13 @@ def open_source(manifest: Manifest) -> Iterator[Source]:
 def plan(
     url: str, manifest: Manifest, *, full: bool = False, dry_run: bool = False, run_id: str | None = None
 ) -> PlannedBatch:
-    """Ask the source for its parts and open a batch that goes on from the connector's cursor."""
+    """Ask the source for its parts and open a batch that goes on from the connector's cursor.
+
+    Raises PersonalKeysError where the schema has personal fields and nothing to seal them with.
+    """
     mode = Mode.FULL if full else Mode.INCREMENTAL
+    if of_schema(manifest.schema):
+        key_file.ring()  # nothing is asked of the source that could not be stored
     with connect(url) as connection:
         position = batches.register(connection, *_entries(manifest))
     with open_source(manifest) as source:
@@ -102,7 +109,7 @@ def pull(url: str, manifest: Manifest, batch_id: int, part: int, progress: Progr
         staging = Staging(connection, batch_id, part)
         reached: Cursor | None = None
         unchanged = False
-        check = RowCheck(manifest)
+        check = RowCheck(manifest, key_file.ring() if of_schema(manifest.schema) else None)
         try:
             with open_source(manifest) as source:
                 for rows in source.read(partition, batch.since):

@@ -18,10 +18,14 @@ from connectors.errors import SourceColumnsChanged
 from connectors.manifest import Manifest
 from connectors.mapping import BoundMapping, compile_mapping
 from connectors.source import Rows
+from registry.domain.credit.readers import without_identifiers
 from registry.domain.keys import key_text
 from registry.intake.staging import Refusal
+from registry.sealing.records import blind_row_id
+from registry.sealing.ring import Ring
 from schemas import catalogue
 from schemas.validation import Validator, validator
+from shuqiao.personal_columns import columns_of
 
 IDENTITY_TEXT = 500
 """Characters that a record's key, a row's identity and an entity's code may have: they stand in indexes."""
@@ -38,20 +42,28 @@ class Checked:
     row_ids: list[str] = field(default_factory=list)
     entities: list[str | None] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
     deletes: list[tuple[int, str | None, str]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def valid(self) -> tuple[list[int], list[str], list[str], list[str | None], list[bytes]]:
+    def valid(
+        self,
+    ) -> tuple[list[int], list[str], list[str], list[str | None], list[bytes], list[dict[str, Any]]]:
         """The columns of the valid records, as staging takes them."""
-        return self.ordinals, self.keys, self.row_ids, self.entities, self.bodies
+        return self.ordinals, self.keys, self.row_ids, self.entities, self.bodies, self.records
 
 
 class RowCheck:
     """Turns one manifest's rows into records and refusals; compiled once per run, applied per batch of rows."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Compile the mapping and the schema. Raises ManifestError or SchemaError."""
+    def __init__(self, manifest: Manifest, ring: Ring | None = None) -> None:
+        """Compile the mapping and the schema. Raises ManifestError or SchemaError.
+
+        With a ``ring`` what is checked is ready to be stored: a row's identity that is a personal value is blinded.
+        """
         self._manifest = manifest
+        self._columns = columns_of(manifest)
+        self._blinded = ring if not self._columns.personal.isdisjoint(manifest.source.row_id) else None
         self._mapping = compile_mapping(manifest)
         self._validator: Validator = validator(manifest.schema)
         self._entity_field = catalogue.entity_field(manifest.schema)
@@ -72,6 +84,8 @@ class RowCheck:
         bound, id_places = self._bind(rows.columns)
         records, problems = bound.apply(rows.rows)
         row_ids = _row_ids(rows.rows, id_places)
+        if self._blinded is not None:
+            row_ids = [row_id and blind_row_id(self._blinded, row_id) for row_id in row_ids]
         encode = self._validator.encode
         bodies = [None if record is None else encode(record) for record in records]
         deleted = self._deleted(bound, rows, row_ids, first, checked)
@@ -91,6 +105,7 @@ class RowCheck:
         checked.row_ids = [row_ids[index] for index in good]
         checked.entities = entities
         checked.bodies = [body for index in good if (body := bodies[index]) is not None]
+        checked.records = [record for index in good if (record := records[index]) is not None]
         if len(good) + len(checked.deletes) < len(records):
             fine = set(good)
             checked.refusals += [
@@ -146,7 +161,16 @@ class RowCheck:
     ) -> Refusal:
         raw = _raw(dict(zip(rows.columns, rows.rows[index], strict=False)))
         found = problems if record is None else self._validator.violations(record)
-        reasons = [{"pointer": item.pointer, "rule": item.rule, "zh": item.zh, "en": item.en} for item in found]
+        reasons = [
+            {
+                "pointer": item.pointer,
+                "rule": item.rule,
+                # what stands in a field that is not personal may be a person's number all the same
+                "zh": without_identifiers(item.zh),
+                "en": without_identifiers(item.en),
+            }
+            for item in found
+        ]
         if not row_id:
             names = "、".join(self._manifest.source.row_id)
             reasons.append(
@@ -167,7 +191,15 @@ class RowCheck:
                     "en": f"the key or the entity's code has more than {IDENTITY_TEXT} characters",
                 }
             )
-        return Refusal(first + index, row_id or _digest(raw), key, rows.place(index), raw, reasons)
+        return Refusal(first + index, row_id or _digest(raw), key, rows.place(index), raw, reasons, self._public(raw))
+
+    def _public(self, raw: Mapping[str, Any]) -> list[str]:
+        """The columns of a row that may be kept as they are: nothing personal is mapped from them, nor in them."""
+        return [
+            name
+            for name in self._columns.public(raw)
+            if not isinstance(raw[name], str) or without_identifiers(raw[name]) == raw[name]
+        ]
 
 
 def _row_ids(rows: Sequence[Sequence[Any]], places: tuple[int, ...]) -> list[str]:

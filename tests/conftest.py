@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from registry.sealing import key_file
 from registry.storage.migrate import migrate
 from shuqiao.stack import postgres as embedded
 from shuqiao.stack.postgres import EmbeddedPostgres
@@ -25,6 +28,12 @@ _numbers = itertools.count()
 for _name in [name for name in os.environ if name.startswith(("SHUQIAO_", "AIRFLOW_", "AIRFLOW__"))]:
     if not _name.startswith("SHUQIAO_TEST_"):
         del os.environ[_name]
+
+# Personal values are sealed in tests as everywhere: one ring of keys for this test process and those it starts.
+PERSONAL_KEYS = Path(tempfile.mkdtemp(prefix="shuqiao-keys-")) / "personal.keys"
+key_file.make(PERSONAL_KEYS)
+os.environ[key_file.VARIABLE] = str(PERSONAL_KEYS)
+atexit.register(shutil.rmtree, PERSONAL_KEYS.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -41,6 +42,7 @@ from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.licences.loading import UnknownLicenceType
 from registry.licences.errors import CopyRefused, CredentialRefused, FormNotOffered, LicenceServiceError
+from registry.sealing.errors import PersonalKeysError
 from registry.storage.reads.pool import DatabaseBusy, ReadError, ReadTookTooLong
 
 PREFIX = "/api/v1"
@@ -55,6 +57,8 @@ The records that departments share, validated, with their history, through one i
 * Pages: send `next` as `after`. 翻页：把 `next` 作为 `after` 传入。
 * Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`: caller or hub. 问题说明见 `type`。
 """
+
+_log = logging.getLogger(__name__)
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
@@ -122,6 +126,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ReadError, _unreadable)
+    app.add_exception_handler(PersonalKeysError, _sealed)
     app.add_exception_handler(LicenceServiceError, _refused)
     app.add_exception_handler(UnknownLicenceType, _typeless)
     app.add_exception_handler(CreditRefused, _credit_refused)
@@ -175,6 +180,12 @@ def _allowed(request: Request) -> str:
     """The methods of every route of this address: one address may have a route for each of its methods."""
     matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return ", ".join(sorted({method for route in matching for method in route.methods}))
+
+
+async def _sealed(request: Request, error: Exception) -> Response:
+    """Personal values that the answer needs cannot be opened."""
+    _log.error("personal values cannot be opened: %s", error)
+    return respond(request, Problem(problems.PERSONAL_UNAVAILABLE))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

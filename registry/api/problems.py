@@ -145,6 +145,11 @@ SIGNING_UNAVAILABLE = ProblemType(
     "已签好的内容仍可读取；运营方须为接口配置主密钥 SHUQIAO_MASTER_KEY。",
     "What has been signed is still served; the operator has to give the API the master key (SHUQIAO_MASTER_KEY).", 60,
 )  # fmt: skip
+PERSONAL_UNAVAILABLE = ProblemType(
+    "personal-unavailable", 503, "hub", "暂不能读取个人信息", "The hub cannot open personal values now",
+    "其他数据仍可读取；运营方须为接口配置个人信息密钥环 SHUQIAO_PERSONAL_KEYS。",
+    "Everything else is still served; the operator has to give the API the ring of keys (SHUQIAO_PERSONAL_KEYS).", 60,
+)  # fmt: skip
 DATABASE_UNAVAILABLE = ProblemType(
     "database-unavailable", 503, "hub", "登记库暂不可用", "The registry's database does not answer",
     "稍后按 Retry-After 重试；请求本身没有错误。", "Try again after Retry-After; nothing is wrong with the request.", 5,

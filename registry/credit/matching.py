@@ -20,11 +20,12 @@ from psycopg.types.json import Jsonb
 
 from registry.credit import following
 from registry.credit.following import RecordKey, columns
-from registry.credit.names import Wanted, enterprises, named_alike, named_by_identifier
+from registry.credit.names import Wanted, enterprises, named_alike, named_by_identifier, subject_digest
 from registry.domain.credit import matching as rules
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.credit.matching import Candidate, Subject
 from registry.domain.credit.sources import Sources
+from registry.sealing.records import opened
 
 RULE = "rule:"
 """Before the name of the rule, in ``decided_by``."""
@@ -228,14 +229,15 @@ def _subjects(
 ) -> dict[RecordKey, Subject]:
     """The records that carry no code and are about an enterprise."""
     found = {}
-    for dataset, dataset_id, key, body in connection.execute(
-        "SELECT d.name, r.dataset_id, r.key, r.body FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)"
+    for dataset, dataset_id, key, body, personal in connection.execute(
+        "SELECT d.name, r.dataset_id, r.key, r.body, r.personal"
+        " FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)"
         " JOIN registry.record r USING (dataset_id, key) JOIN registry.dataset d ON d.id = r.dataset_id"
         " WHERE r.entity IS NULL",
         columns(records),
     ):
         rule = sources.matching.rules.get(dataset)
-        subject = rules.subject(rule, body) if rule is not None else None
+        subject = rules.subject(rule, opened(body, personal, dataset, key)) if rule is not None else None
         if subject is not None:
             found[RecordKey(dataset_id, key)] = subject
     return found
@@ -284,7 +286,7 @@ def _agree(
     now: datetime,
 ) -> Counter[str]:
     """Bring the matches of one record to what the rules say of it and to what persons decided."""
-    digest = subject.digest if subject is not None else None
+    digest = subject_digest(subject) if subject is not None else None
     decided = {each.entity for each in standing if each.state in ("rejected", "undone") and each.subject == digest}
     accepts = {uscc: rule for uscc, rule in verdict.accepted.items() if uscc not in decided}
     chosen = next(iter(accepts)) if len(accepts) == 1 else None

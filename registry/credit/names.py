@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from hashlib import blake2b
 from typing import LiteralString
 from uuid import UUID
 
@@ -21,6 +20,8 @@ from registry.credit.following import RecordKey, columns
 from registry.domain.credit import matching as rules
 from registry.domain.credit.matching import Enterprise, NameParts, Subject, local_address, name_parts
 from registry.domain.credit.sources import Matching, Sources
+from registry.sealing import key_file
+from registry.sealing.records import opened, plain_digest
 
 MOST_OF_A_BLOCK = 1000
 """Enterprises looked at for one key of a record: those of more common keys are found by another one, or not at all."""
@@ -122,17 +123,20 @@ def keep_records(connection: psycopg.Connection, records: Sequence[RecordKey], s
         columns(records),
     ).fetchall()
     found = []
-    for dataset, dataset_id, key, body in connection.execute(
-        "SELECT d.name, r.dataset_id, r.key, r.body FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)"
+    for dataset, dataset_id, key, body, personal in connection.execute(
+        "SELECT d.name, r.dataset_id, r.key, r.body, r.personal"
+        " FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)"
         " JOIN registry.record r USING (dataset_id, key) JOIN registry.dataset d ON d.id = r.dataset_id"
         " WHERE r.entity IS NULL AND d.name = ANY(%s)",
         (*columns(records), list(matching.rules)),
     ):
-        subject = rules.subject(matching.rules[dataset], body)
+        subject = rules.subject(matching.rules[dataset], opened(body, personal, dataset, key))
         if subject is not None:
             by = Wanted.of(subject, matching)
             stated = [f"{kind}:{value}" for kind, value in sorted(subject.identifiers.items())]
-            found.append((dataset_id, key, by.name, by.core, by.front, by.address, by.person, stated, subject.digest))
+            found.append(
+                (dataset_id, key, by.name, by.core, by.front, by.address, by.person, stated, subject_digest(subject))
+            )
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO registry.record_without_code"
@@ -227,11 +231,13 @@ def enterprises(connection: psycopg.Connection, entities: Sequence[str], sources
         former.setdefault(entity, []).append(name)
     field = _fields(sources)
     found = {}
-    for entity, body in connection.execute(
-        "SELECT r.entity, r.body FROM registry.record r JOIN registry.dataset d ON d.id = r.dataset_id"
+    for entity, key, masked, personal in connection.execute(
+        "SELECT r.entity, r.key, r.body, r.personal FROM registry.record r"
+        " JOIN registry.dataset d ON d.id = r.dataset_id"
         " WHERE r.entity = ANY(%s) AND d.name = %s ORDER BY r.valid_from, r.key",
         (list(entities), sources.entity_dataset),
     ):
+        body = opened(masked, personal, sources.entity_dataset, key)
         said = {name: body.get(column) for name, column in field.items()}
         if said.get("name"):
             established = said.get("established_on")
@@ -265,29 +271,31 @@ def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sou
     field = _fields(sources)
     present: dict[str, tuple[NameParts, str | None, UUID | None]] = {}
     former: dict[tuple[str, str], NameParts] = {}
-    for now, entity, name, address, representative, division in connection.execute(
+    representative = field.get("legal_representative", "")
+    for now, entity, name, address, shown, division, key, personal in connection.execute(
         """
         SELECT true, r.entity, r.body ->> %(name)s, r.body ->> %(address)s, r.body ->> %(representative)s,
-            r.body ->> %(division)s FROM registry.record r
+            r.body ->> %(division)s, r.key, r.personal FROM registry.record r
         JOIN registry.dataset d ON d.id = r.dataset_id WHERE r.entity = ANY(%(entities)s) AND d.name = %(dataset)s
         UNION
-        SELECT false, h.entity, h.body ->> %(name)s, NULL, NULL, NULL FROM registry.record_history h
+        SELECT false, h.entity, h.body ->> %(name)s, NULL, NULL, NULL, NULL, NULL FROM registry.record_history h
         JOIN registry.dataset d ON d.id = h.dataset_id WHERE h.entity = ANY(%(entities)s) AND d.name = %(dataset)s
-        ORDER BY 1, 2, 3, 4, 5, 6
+        ORDER BY 1, 2, 3, 4, 5, 6, 7
         """,
         {
             "entities": list(entities),
             "dataset": sources.entity_dataset,
             "name": field["name"],
             "address": field.get("address", ""),
-            "representative": field.get("legal_representative", ""),
+            "representative": representative,
             "division": field.get("division", ""),
         },
     ):
         if name:
             parts = name_parts(name, sources.matching)
             if now:
-                present[entity] = (parts, _address(address), _person(representative, division))
+                person = opened({representative: shown}, personal, sources.entity_dataset, key)[representative]
+                present[entity] = (parts, _address(address), _person(person, division))
             else:
                 former[entity, parts.name] = parts
     rows: list[_Row] = [
@@ -302,14 +310,20 @@ def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sou
     return rows
 
 
+def subject_digest(subject: Subject) -> UUID:
+    """The same for the same words; keyed where a person is among them, so that nobody finds out by trying names."""
+    if subject.legal_representative is None:
+        return UUID(plain_digest(subject.words))
+    return UUID(key_file.ring().content_digest(subject.words))
+
+
 def _address(text: str | None) -> str | None:
     local = local_address(text) if text else ""
     return local if len(local) >= _SHORTEST_ADDRESS else None
 
 
 def _person(representative: str | None, division: str | None) -> UUID | None:
-    """Representative and division as a digest: names of persons stand in their records only."""
+    """Representative and division as a keyed digest: names of persons stand in their records only, and sealed."""
     if not representative or not division:
         return None
-    text = f"{rules.normalise_person(representative)}/{division}"
-    return UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+    return UUID(key_file.ring().blind("person", f"{rules.normalise_person(representative)}/{division}"))

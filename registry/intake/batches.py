@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from registry.domain.batches import BatchReport, Counts, HeldReason, Mode, State
 from registry.intake.errors import BatchNotOpen, IntakeError
 from registry.intake.staging import drop_staging
+from schemas.personal import of_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,15 @@ class Batch:
 def register(connection: psycopg.Connection, dataset: DatasetEntry, connector: ConnectorEntry) -> Position:
     """Enter or refresh a connector and its dataset; where the connector stands.
 
-    Raises IntakeError when the dataset is known with another key: that would make other records of the same rows.
+    Raises IntakeError when the dataset is known with another key: that would make other records of the same rows, and
+    when a field of the key is personal: keys stand in the clear.
     """
+    personal = {name for name, _ in of_dataset(dataset.schema).names}
+    if told := [name for name in dataset.key if name in personal]:
+        raise IntakeError(
+            f"connector {connector.name}: {', '.join(told)} is personal (x-personal in {dataset.schema}) and cannot be "
+            "the key of its records; take a number that tells nothing of a person"
+        )
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(
             """

@@ -75,8 +75,8 @@ def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[St
     """
     selects: list[sql.Composable] = [
         sql.SQL(
-            "SELECT {}::int AS part, ordinal, {}::bigint + ordinal AS number, key, row_id, entity, hash, deleted, body"
-            " FROM {}"
+            "SELECT {}::int AS part, ordinal, {}::bigint + ordinal AS number, key, row_id, entity, hash, deleted, body,"
+            " personal, blind FROM {}"
         ).format(sql.Literal(table.part), sql.Literal(before), table.name)
         for table, before in zip(tables, accumulate((table.rows for table in tables), initial=1), strict=False)
     ]
@@ -85,7 +85,8 @@ def open_staged(connection: psycopg.Connection, work: Merge, tables: Sequence[St
             sql.SQL(
                 "SELECT 0 AS part, 0::bigint AS ordinal, 0::bigint AS number,"
                 ' NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS row_id, NULL::text COLLATE "C" AS entity,'
-                " NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body"
+                " NULL::uuid AS hash, false AS deleted, NULL::jsonb AS body,"
+                " NULL::bytea AS personal, NULL::uuid[] AS blind"
                 " WHERE false"
             )
         ]
@@ -160,8 +161,9 @@ def refuse_foreign_keys(connection: psycopg.Connection, work: Merge) -> None:
                 WHERE r.connector_id <> %(connector)s AND NOT s.deleted
                   AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal)
                 RETURNING part, ordinal)
-            INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)
-            SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id, s.key, p.label, s.body,
+            INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, personal,
+                reasons)
+            SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id, s.key, p.label, s.body, s.personal,
                 jsonb_build_array(jsonb_build_object('pointer', '', 'rule', 'key.owned',
                     'zh', '此主键的记录已由连接器 ' || c.name || ' 发布，一数一源', 'en',
                     'a record of this key is published by connector ' || c.name || ': one record, one source'))
@@ -216,9 +218,10 @@ def _load(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, num
             """
             WITH loaded AS (
                 INSERT INTO {records}
-                    (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity)
+                    (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity,
+                     personal, blind)
                 SELECT %(dataset)s, s.key, s.body, s.hash, %(first)s + s.number, %(moment)s, %(batch)s,
-                    %(connector)s, s.row_id, s.entity
+                    %(connector)s, s.row_id, s.entity, s.personal, s.blind
                 FROM staged s WHERE {taking_part}
                 RETURNING version, key)
             INSERT INTO registry.change (xid, seq, at, dataset_id, batch_id, operation, key)
@@ -239,7 +242,7 @@ def _find_delta(connection: psycopg.Connection, work: Merge, taking_part: sql.SQ
         sql.SQL(
             """
             CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
-            SELECT s.key, s.row_id, s.entity, s.hash, s.body, r.version AS old_version,
+            SELECT s.key, s.row_id, s.entity, s.hash, s.body, s.personal, s.blind, r.version AS old_version,
                 r.hash IS DISTINCT FROM s.hash AS changed, r.row_id IS DISTINCT FROM s.row_id AS elsewhere
             FROM staged s LEFT JOIN {records} r ON r.key = s.key AND r.dataset_id = {dataset}
             WHERE (r.key IS NULL OR r.hash <> s.hash OR r.row_id <> s.row_id) AND {taking_part}
@@ -319,9 +322,9 @@ def _end_gone(connection: psycopg.Connection, work: Merge) -> int:
             kept AS (
                 INSERT INTO registry.record_history
                     (dataset_id, key, body, hash, version, valid_from, valid_to, batch_id, ended_batch_id, connector_id,
-                     row_id, entity)
+                     row_id, entity, personal, blind)
                 SELECT dataset_id, key, body, hash, version, valid_from, %(moment)s, batch_id, %(batch)s, connector_id,
-                    row_id, entity
+                    row_id, entity, personal, blind
                 FROM ended)
             INSERT INTO registry.change (xid, seq, at, dataset_id, batch_id, operation, key)
             SELECT pg_current_xact_id(), %(first)s + row_number() OVER (), %(moment)s, %(dataset)s, %(batch)s, 'd', key
@@ -359,9 +362,9 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
             """
             INSERT INTO registry.record_history
                 (dataset_id, key, body, hash, version, valid_from, valid_to, batch_id, ended_batch_id, connector_id,
-                 row_id, entity)
+                 row_id, entity, personal, blind)
             SELECT r.dataset_id, r.key, r.body, r.hash, r.version, r.valid_from, %(moment)s, r.batch_id, %(batch)s,
-                r.connector_id, r.row_id, r.entity
+                r.connector_id, r.row_id, r.entity, r.personal, r.blind
             FROM {records} r JOIN numbered n ON n.key = r.key WHERE r.dataset_id = %(dataset)s
             """
         ).format(records=work.records),
@@ -371,7 +374,7 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
         sql.SQL(
             """
             UPDATE {records} r SET body = d.body, hash = d.hash, version = n.version, valid_from = %(moment)s,
-                batch_id = %(batch)s, row_id = d.row_id, entity = d.entity
+                batch_id = %(batch)s, row_id = d.row_id, entity = d.entity, personal = d.personal, blind = d.blind
             FROM delta d JOIN numbered n USING (key)
             WHERE r.key = d.key AND r.dataset_id = %(dataset)s AND n.old_version IS NOT NULL
             """
@@ -382,9 +385,10 @@ def _merge(connection: psycopg.Connection, work: Merge, taking_part: sql.SQL, de
         sql.SQL(
             """
             INSERT INTO {records}
-                (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity)
+                (dataset_id, key, body, hash, version, valid_from, batch_id, connector_id, row_id, entity, personal,
+                 blind)
             SELECT %(dataset)s, d.key, d.body, d.hash, n.version, %(moment)s, %(batch)s, %(connector)s, d.row_id,
-                d.entity
+                d.entity, d.personal, d.blind
             FROM delta d JOIN numbered n USING (key) WHERE n.old_version IS NULL ORDER BY d.key
             """
         ).format(records=work.records),

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 _DATASET_LOCK = 0x5344  # first half of the advisory lock on a dataset's partition; the second is the dataset's id
+_BLIND = "USING gin (blind) WHERE blind IS NOT NULL"
 _RECORD_FILL = 85  # percent of a page that a load fills: a changed record finds room beside its old version
 
 
@@ -51,7 +52,7 @@ def attached(connection: psycopg.Connection, dataset_id: int) -> bool | None:
 def attach(connection: psycopg.Connection, dataset_id: int) -> None:
     """Index the freshly loaded partition (faster than row by row) and make it part of the tables."""
     for table, indexes in (
-        ("record", ("PRIMARY KEY (dataset_id, key)", "(connector_id, row_id)", "(entity)")),
+        ("record", ("PRIMARY KEY (dataset_id, key)", "(connector_id, row_id)", "(entity)", _BLIND)),
         ("record_history", ("PRIMARY KEY (dataset_id, key, version)", "(entity)")),
     ):
         partition = sql.Identifier("registry", f"{table}_{dataset_id}")

@@ -12,7 +12,8 @@ def open_staged(connection: psycopg.Connection, work: Merge) -> None:
     connection.execute(
         """
         CREATE OR REPLACE TEMPORARY VIEW staged_refused AS
-        SELECT f.part, f.ordinal, f.row_id, f.key, f.place, f.raw, f.reasons FROM registry.staged_refusal f
+        SELECT f.part, f.ordinal, f.row_id, f.key, f.place, f.raw, f.personal, f.reasons
+        FROM registry.staged_refusal f
         JOIN registry.batch_part p
           ON p.batch_id = f.batch_id AND p.number = f.part AND p.staged_attempt = f.attempt
         WHERE f.batch_id = {}
@@ -24,9 +25,10 @@ def refuse_contradictions(connection: psycopg.Connection, work: Merge) -> None:
     """Rows of one key with different content, of which nobody can tell the true one, go to quarantine."""
     connection.execute(
         """
-        INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)
+        INSERT INTO registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, personal,
+            reasons)
         SELECT %(batch)s, s.part, p.staged_attempt, s.ordinal, s.row_id || '#' || left(s.hash::text, 8), s.key,
-            p.label, s.body,
+            p.label, s.body, s.personal,
             '[{"pointer": "", "rule": "key.contradiction",
                "zh": "同一主键在同一批数据中出现多次且内容不同，无法判断哪一条有效",
                "en": "the same key stands more than once with different content; which one holds?"}]'::jsonb
@@ -50,17 +52,18 @@ def update(connection: psycopg.Connection, work: Merge, *, complete: bool) -> No
     connection.execute(
         """
         INSERT INTO registry.refusal AS r
-            (connector_id, dataset_id, department, row_id, key, place, raw, reasons, first_seen, last_seen,
+            (connector_id, dataset_id, department, row_id, key, place, raw, personal, reasons, first_seen, last_seen,
              first_batch_id, last_batch_id)
         SELECT DISTINCT ON (f.row_id) %(connector)s, %(dataset)s, %(department)s, f.row_id, f.key, f.place, f.raw,
-            f.reasons, %(moment)s, %(moment)s, %(batch)s, %(batch)s
+            f.personal, f.reasons, %(moment)s, %(moment)s, %(batch)s, %(batch)s
         FROM staged_refused f
         WHERE NOT EXISTS (SELECT FROM staged s WHERE s.row_id = f.row_id AND (s.part, s.ordinal) > (f.part, f.ordinal)
             AND NOT EXISTS (SELECT FROM aside a WHERE a.part = s.part AND a.ordinal = s.ordinal))
         ORDER BY f.row_id, f.part DESC, f.ordinal DESC
         ON CONFLICT (connector_id, row_id) WHERE closed_at IS NULL DO UPDATE SET
-            key = excluded.key, place = excluded.place, raw = excluded.raw, reasons = excluded.reasons,
-            last_seen = excluded.last_seen, last_batch_id = excluded.last_batch_id, times_seen = r.times_seen + 1
+            key = excluded.key, place = excluded.place, raw = excluded.raw, personal = excluded.personal,
+            reasons = excluded.reasons, last_seen = excluded.last_seen, last_batch_id = excluded.last_batch_id,
+            times_seen = r.times_seen + 1
         """,
         values,
     )

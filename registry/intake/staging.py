@@ -9,9 +9,8 @@ again (:class:`registry.intake.errors.StagingMissing`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import psycopg
@@ -20,6 +19,9 @@ from psycopg.types.json import Jsonb
 
 from registry.domain.batches import State
 from registry.intake.errors import BatchNotOpen, IntakeError
+from registry.sealing import key_file
+from registry.sealing.records import RecordSealer, masked_row, plain_digest
+from schemas.personal import of_dataset
 
 NULL = "\\N"
 """How COPY's text format writes a missing value."""
@@ -37,6 +39,8 @@ class Refusal:
     place: str
     raw: Mapping[str, Any]
     reasons: Sequence[Mapping[str, str]]
+    public: Sequence[str] = ()
+    """Columns that are known to hold nothing personal; the others are masked where a dataset has personal fields."""
 
 
 def table_name(batch_id: int, part: int, attempt: int) -> sql.Identifier:
@@ -60,8 +64,12 @@ class Staging:
     """One attempt to stage one part of a batch. Use: add/delete/refuse as rows come, then :meth:`finish`."""
 
     def __init__(self, connection: psycopg.Connection, batch_id: int, part: int) -> None:
-        """Begin a new attempt. ``connection`` is autocommit and this attempt's alone. Raises BatchNotOpen."""
+        """Begin a new attempt. ``connection`` is autocommit and this attempt's alone.
+
+        Raises BatchNotOpen; PersonalKeysError where the dataset has personal fields and nothing to seal them with.
+        """
         self._connection, self._batch_id, self._part = connection, batch_id, part
+        self._sealer = _sealer(connection, batch_id)
         connection.execute("SET synchronous_commit = off")
         with connection.transaction():
             _lock_open(connection, batch_id)
@@ -81,10 +89,12 @@ class Staging:
                 sql.SQL(
                     'CREATE UNLOGGED TABLE {} (ordinal bigint NOT NULL, key text COLLATE "C",'
                     ' row_id text COLLATE "C" NOT NULL, entity text COLLATE "C", hash uuid, deleted bool NOT NULL,'
-                    " body jsonb) WITH (autovacuum_enabled = false)"
+                    " body jsonb, personal bytea, blind uuid[]) WITH (autovacuum_enabled = false)"
                 ).format(table)
             )
-        self._copy = sql.SQL("COPY {} (ordinal, key, row_id, entity, hash, deleted, body) FROM STDIN").format(table)
+        self._copy = sql.SQL(
+            "COPY {} (ordinal, key, row_id, entity, hash, deleted, personal, blind, body) FROM STDIN"
+        ).format(table)
         self._accepted = self._refused = self._deletes = 0
 
     def add(
@@ -94,19 +104,23 @@ class Staging:
         row_ids: Iterable[str],
         entities: Iterable[str | None],
         bodies: Iterable[bytes],
+        records: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Stage valid records; the iterables run side by side.
+        """Stage valid records, their personal values sealed; the iterables run side by side.
 
-        ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal.
+        ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal;
+        ``records`` are what the bodies say, where that is at hand.
         """
         search = _MUST_ESCAPE.search
         lines = []
-        for ordinal, key, row_id, entity, body in zip(ordinals, keys, row_ids, entities, bodies, strict=True):
+        keys, stored = list(keys), self._stored
+        for ordinal, key, row_id, entity, (digest, personal, body) in zip(
+            ordinals, keys, row_ids, entities, stored(keys, bodies, records), strict=True
+        ):
             if search(key) or search(row_id) or (entity is not None and search(entity)):
                 key, row_id = key.translate(_ESCAPES), row_id.translate(_ESCAPES)  # noqa: PLW2901
                 entity = entity and entity.translate(_ESCAPES)  # noqa: PLW2901
-            digest = blake2b(body, digest_size=16).hexdigest()
-            head = f"{ordinal}\t{key}\t{row_id}\t{entity or NULL}\t{digest}\tf\t"
+            head = f"{ordinal}\t{key}\t{row_id}\t{entity or NULL}\t{digest}\tf\t{personal}\t"
             lines.append(head.encode() + body.replace(b"\\", b"\\\\"))
         if lines:
             self._accepted += len(lines)
@@ -116,7 +130,7 @@ class Staging:
         """Stage deletions: (ordinal, key if the row has one, row id)."""
         lines = [
             f"{ordinal}\t{NULL if key is None else key.translate(_ESCAPES)}\t{row_id.translate(_ESCAPES)}"
-            "\t\\N\t\\N\tt\t\\N".encode()
+            "\t\\N\t\\N\tt\t\\N\t\\N\t\\N".encode()
             for ordinal, key, row_id in rows
         ]
         if lines:
@@ -131,11 +145,11 @@ class Staging:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO registry.staged_refusal"
-                " (batch_id, part, attempt, ordinal, row_id, key, place, raw, reasons)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                " (batch_id, part, attempt, ordinal, row_id, key, place, raw, personal, reasons)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     (self._batch_id, self._part, self._attempt, refusal.ordinal, refusal.row_id, refusal.key)
-                    + (refusal.place, Jsonb(refusal.raw), Jsonb(list(refusal.reasons)))
+                    + (refusal.place, *self._row(refusal), Jsonb(list(refusal.reasons)))
                     for refusal in refusals
                 ],
             )
@@ -162,6 +176,23 @@ class Staging:
         """Rows so far: accepted, refused, deletions."""
         return self._accepted, self._refused, self._deletes
 
+    def _stored(
+        self, keys: Sequence[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None
+    ) -> Iterator[tuple[str, str, bytes]]:
+        """Of each record: its digest, what is sealed and its blind index as COPY takes them, its body."""
+        if self._sealer is None:
+            yield from ((plain_digest(body), f"{NULL}\t{NULL}", body) for body in bodies)
+            return
+        for digest, body, personal, blind in self._sealer.seal(keys, bodies, records):
+            sealed = NULL if personal is None else f"\\\\x{personal.hex()}"
+            yield digest, f"{sealed}\t{NULL if blind is None else '{' + ','.join(blind) + '}'}", body
+
+    def _row(self, refusal: Refusal) -> tuple[Jsonb, bytes | None]:
+        """A refused row as it is kept: whole where its dataset has nothing personal, else masked, and sealed."""
+        if self._sealer is None:
+            return Jsonb(refusal.raw), None
+        return Jsonb(masked_row(refusal.raw, refusal.public)), self._sealer.seal_row(refusal.row_id, refusal.raw)
+
     def _send(self, lines: list[bytes]) -> None:
         lines.append(b"")
         try:
@@ -170,6 +201,19 @@ class Staging:
         except psycopg.errors.UndefinedTable:  # the batch ended meanwhile, and its staging went with it
             _lock_open(self._connection, self._batch_id)
             raise
+
+
+def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | None:
+    """What seals the records of the batch's dataset; None where its schema has no personal fields."""
+    row = connection.execute(
+        "SELECT d.name, b.schema FROM registry.batch b JOIN registry.connector c ON c.id = b.connector_id"
+        " JOIN registry.dataset d ON d.id = c.dataset_id WHERE b.id = %s",
+        (batch_id,),
+    ).fetchone()
+    if row is None:
+        raise IntakeError(f"there is no batch {batch_id}")
+    fields = of_dataset(row[1])
+    return RecordSealer(row[0], fields, key_file.ring()) if fields else None
 
 
 def _lock_open(connection: psycopg.Connection, batch_id: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,8 @@ import psycopg
 from psycopg import sql
 
 from registry.intake.staging import drop_staging
+from registry.sealing.errors import PersonalValuesDamaged
+from registry.sealing.records import digest_of
 
 OPEN_BATCH_DAYS = 7
 """A batch that nobody published in so long is given up; its connector has read on since."""
@@ -130,7 +131,7 @@ def faults(connection: psycopg.Connection) -> list[Fault]:
             )
         )
     for dataset_id, dataset in connection.execute("SELECT id, name FROM registry.dataset ORDER BY id").fetchall():
-        altered = _altered(connection, dataset_id)
+        altered = _altered(connection, dataset_id, dataset)
         if altered:
             shown = ", ".join(altered[:3])
             found.append(
@@ -155,16 +156,19 @@ def late(connection: psycopg.Connection) -> list[Late]:
     return [Late(*row) for row in rows]
 
 
-def _altered(connection: psycopg.Connection, dataset_id: int) -> list[str]:
-    """Keys of sampled records whose content no longer gives their digest."""
+def _altered(connection: psycopg.Connection, dataset_id: int, dataset: str) -> list[str]:
+    """Keys of sampled records whose content no longer gives their digest. Raises PersonalKeysError."""
     rows = connection.execute(
-        "SELECT key, body::text, hash FROM registry.record WHERE dataset_id = %s ORDER BY md5(key || %s) LIMIT %s",
+        "SELECT key, body::text, personal, hash FROM registry.record WHERE dataset_id = %s"
+        " ORDER BY md5(key || %s) LIMIT %s",
         (dataset_id, datetime.now().astimezone().date().isoformat(), SAMPLE),
     )
-    return [key for key, text, digest in rows if not _same(text, digest)]
+    return [key for key, text, personal, digest in rows if not _same(text, personal, digest, dataset, key)]
 
 
-def _same(text: str, digest: UUID) -> bool:
+def _same(text: str, personal: bytes | None, digest: UUID, dataset: str, key: str) -> bool:
     body: dict[str, Any] = orjson.loads(text)
-    canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    return UUID(blake2b(canonical, digest_size=16).hexdigest()) == digest
+    try:
+        return UUID(digest_of(body, personal, dataset, key)) == digest
+    except PersonalValuesDamaged:
+        return False

@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import set_json_loads
 
 from registry.domain.licences.licence import Origin, StatusEntry
+from registry.sealing.records import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,17 @@ def read_json_quickly(connection: psycopg.Connection) -> None:
 
 
 def records(connection: psycopg.Connection, dataset_id: int, keys: Sequence[str]) -> dict[str, SourceRecord]:
-    """The records that are there now, by key."""
-    with connection.cursor(row_factory=class_row(SourceRecord)) as cursor:
-        cursor.execute(
-            "SELECT key, body, version, batch_id, connector_id, row_id FROM registry.record"
-            " WHERE dataset_id = %s AND key = ANY(%s)",
-            (dataset_id, list(keys)),
-        )
-        return {record.key: record for record in cursor}
+    """The records that are there now, by key, personal values whole. Raises PersonalKeysError."""
+    rows = connection.execute(
+        "SELECT r.key, r.body, r.version, r.batch_id, r.connector_id, r.row_id, r.personal, d.name"
+        " FROM registry.record r JOIN registry.dataset d ON d.id = r.dataset_id"
+        " WHERE r.dataset_id = %s AND r.key = ANY(%s)",
+        (dataset_id, list(keys)),
+    )
+    return {
+        key: SourceRecord(key, opened(body, personal, dataset, key), *rest)
+        for key, body, *rest, personal, dataset in rows
+    }
 
 
 def by_key(

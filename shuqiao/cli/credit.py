@@ -437,6 +437,6 @@ def _mask_values(row: dict[str, Any]) -> None:
 
 
 def _masked(body: Any, dataset: str) -> Any:
-    from shuqiao.cli.personal import masked_record  # noqa: PLC0415
+    from schemas.personal import masked_record  # noqa: PLC0415
 
     return masked_record(body, f"{dataset}@1")

@@ -11,9 +11,11 @@ import orjson
 
 from connectors.manifest import Manifest
 from connectors.source import Rows, Source
-from shuqiao.cli.personal import masked_raw, masked_record, public_columns
+from registry.sealing.records import masked_row
+from schemas.personal import masked_record
 from shuqiao.cli.progress import telling
 from shuqiao.ingest import open_source
+from shuqiao.personal_columns import columns_of
 from shuqiao.row_check import RowCheck
 
 
@@ -80,5 +82,5 @@ def _add(found: Trial, manifest: Manifest, check: RowCheck, rows: Rows) -> None:
     found.deletions += len(checked.deletes)
     found.records += [masked_record(orjson.loads(body), manifest.schema) for body in checked.bodies]
     for refusal in checked.refusals:
-        raw = masked_raw(refusal.raw, public_columns(manifest, refusal.raw))
+        raw = masked_row(refusal.raw, columns_of(manifest).public(refusal.raw))
         found.refusals.append({"place": refusal.place, "raw": raw, "reasons": refusal.reasons})

@@ -42,6 +42,7 @@ _OF_REGISTRY = {
     ),
     ExitCode.MISCONFIGURED: (
         ("registry.signing.master_key", "MasterKeyError"),
+        ("registry.sealing.errors", "PersonalKeysError"),
         ("registry.signing.sm2", "Sm2Missing"),
         ("registry.domain.credit.rule_files", "RuleFileError"),
         ("registry.domain.credit.case_rules", "NoCaseRules"),

@@ -212,7 +212,8 @@ def _one(refusal: int) -> dict[str, Any]:
     row = registry.read(lambda pool: refusals.one(pool, refusal))
     if row is None:
         raise usage(f"没有退回数据 {refusal} there is no refused record {refusal}", "shuqiao quarantine list")
-    return _as_document(row, _hidden(row["connector"])) | {"raw": _masked(orjson.loads(row["raw"]), row["connector"])}
+    kept = {name: value for name, value in row.items() if name != "personal"}
+    return _as_document(kept, _hidden(row["connector"])) | {"raw": _masked(orjson.loads(row["raw"]), row["connector"])}
 
 
 def _as_document(row: Any, hidden: set[str]) -> dict[str, Any]:
@@ -238,14 +239,15 @@ def _identified(found: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
 def _masked(raw: dict[str, Any], connector: str) -> dict[str, Any]:
     """Without a manifest nobody knows which columns are personal: then all are masked."""
     from connectors.errors import ManifestError  # noqa: PLC0415
+    from registry.sealing.records import masked_row  # noqa: PLC0415
     from shuqiao import manifests  # noqa: PLC0415
-    from shuqiao.cli.personal import masked_raw, public_columns  # noqa: PLC0415
+    from shuqiao.personal_columns import columns_of  # noqa: PLC0415
 
     try:
-        public = public_columns(manifests.one(connector), raw)
+        public = columns_of(manifests.one(connector)).public(raw)
     except (KeyError, ManifestError):
         public = []
-    return masked_raw(raw, public)
+    return masked_row(raw, public)
 
 
 def _why(found: dict[str, Any]) -> str:

@@ -145,9 +145,12 @@ def shown(row: Any, reference: str, *, unmasked: bool) -> dict[str, Any]:
     import orjson  # noqa: PLC0415
 
     from registry.api.representations import record  # noqa: PLC0415
-    from shuqiao.cli.personal import masked_record  # noqa: PLC0415
+    from registry.sealing.records import opened  # noqa: PLC0415
+    from schemas.personal import masked_record  # noqa: PLC0415
 
     if row["body"] is None:  # it was repaired or withdrawn: what stands beside it is all that may be shown
         return record(row)
     body = orjson.loads(row["body"])
-    return record(row) | {"body": body if unmasked else masked_record(body, reference)}
+    if unmasked:
+        return record(row) | {"body": opened(body, row["personal"], reference.partition("@")[0], row["key"])}
+    return record(row) | {"body": masked_record(body, reference)}

@@ -20,6 +20,7 @@ from connectors.manifest import load_all
 from registry.domain.batches import BatchReport
 from registry.intake import batches
 from registry.licences.progress import TypeCount
+from registry.sealing import key_file
 from registry.storage.database import connect
 from registry.storage.migrate import migrate, revisions
 from shuqiao import settings as hub
@@ -32,7 +33,7 @@ from shuqiao.stack import airflow, credit, environment, licences, ports, postgre
 from shuqiao.stack import secrets as stack_secrets
 from shuqiao.stack.airflow import AirflowApi
 from shuqiao.stack.postgres import EmbeddedPostgres, PostgresFailed
-from shuqiao.stack.secrets import Secrets
+from shuqiao.stack.secrets import Secrets, personal_keys_file
 from shuqiao.stack.show import RunState, Show
 from shuqiao.stack.supervisor import Part, PartFailed, StopRequested, Supervisor, tail
 
@@ -178,6 +179,7 @@ class _Stack:
             "SHUQIAO_TIMEZONE": settings.timezone,
             "SHUQIAO_PUBLIC_URL": hub.public_url(settings),
             "SHUQIAO_MASTER_KEY_FILE": str(self._master_key_file()),
+            key_file.VARIABLE: str(personal_keys_file(settings.run_dir)),
             "SHUQIAO_LICENCE_TYPES": os.pathsep.join(map(str, settings.licence_types)),
             "SHUQIAO_CREDIT_RULES": os.pathsep.join(map(str, settings.credit_rules)),
             "SHUQIAO_CREDIT_PLACE": settings.credit_place,

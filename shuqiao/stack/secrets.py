@@ -11,7 +11,10 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from registry.sealing import key_file
+
 FILE = "secrets.json"
+PERSONAL_KEYS = "personal.keys"
 OWNER_ONLY = 0o600
 
 
@@ -39,6 +42,14 @@ def load(run_dir: Path) -> Secrets:
     if asdict(made) != kept or stat.S_IMODE(path.stat().st_mode) != OWNER_ONLY:
         write_private(path, json.dumps(asdict(made), indent=2) + "\n")
     return made
+
+
+def personal_keys_file(run_dir: Path) -> Path:
+    """Where the ring of keys lies that personal values are sealed with, mode 0600; made now if there is none."""
+    path = run_dir / PERSONAL_KEYS
+    if not path.exists():
+        key_file.make(path)
+    return path
 
 
 def write_private(path: Path, text: str) -> None:

@@ -97,7 +97,11 @@ class Desk:
 
     def process(self, *words: str, **environ: str) -> Answer:
         """A command in a process of its own, as a person starts it."""
-        kept = {name: text for name, text in os.environ.items() if name in {"PATH", "HOME", "LANG", "LC_ALL"}}
+        kept = {
+            name: text
+            for name, text in os.environ.items()
+            if name in {"PATH", "HOME", "LANG", "LC_ALL", "SHUQIAO_PERSONAL_KEYS"}
+        }
         command = [sys.executable, "-c", "from shuqiao.cli import main; main()", *words]
         given = kept | self.environ | environ
         done = subprocess.run(command, capture_output=True, text=True, env=given, timeout=120, check=False)

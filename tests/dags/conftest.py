@@ -112,6 +112,7 @@ def airflow_environment(database: str, home: Path) -> dict[str, str]:
     """Airflow as airflow.cfg has it, with what the stack would add."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "SHUQIAO"))}
     return kept | {
+        "SHUQIAO_PERSONAL_KEYS": os.environ["SHUQIAO_PERSONAL_KEYS"],
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(settings.airflow_config()),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.dags_folder()),

@@ -41,6 +41,7 @@ from registry.domain.credit.report import (
 )
 from registry.domain.credit.scorecard import default_scorecards
 from registry.domain.credit.sources import default_sources
+from registry.sealing.records import opened
 from registry.storage.reads import credit
 from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.pool import Pool, Row
@@ -313,7 +314,7 @@ def held_of(row: Row) -> HeldRecord:
     made = FileRecord(
         dataset=row["dataset"],
         key=row["key"],
-        body=orjson.loads(row["body"]),
+        body=opened(orjson.loads(row["body"]), row["personal"], row["dataset"], row["key"]),
         version=row["version"],
         published_on=china_day(row["valid_from"]),
         confirmed_on=china_day(row["confirmed_at"]),

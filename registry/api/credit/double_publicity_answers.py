@@ -22,6 +22,7 @@ from registry.domain.credit.double_publicity import (
 from registry.domain.credit.marks import CHINA, Mark
 from registry.domain.credit.publication import Publish, Version, Withdraw, publication
 from registry.domain.credit.readers import without_identifiers
+from registry.sealing.records import opened
 from registry.storage.reads import double_publicity
 from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.pool import Pool, Row
@@ -58,7 +59,7 @@ async def page(
     withdraw: list[dict[str, Any]] = []
     for key, versions in groups[:limit]:
         told = publication(
-            dataset.name, dataset.schema, [_version(row) for row in versions], _mark(versions[0]), at,
+            dataset.name, dataset.schema, [_version(row, dataset.name) for row in versions], _mark(versions[0]), at,
             since=moment, touched=versions[0]["touched"],
         )  # fmt: skip
         if isinstance(told, Publish):
@@ -124,8 +125,9 @@ def _withdrawn(format_: Format, table: Table, key: str, told: Withdraw) -> dict[
     }
 
 
-def _version(row: Row) -> Version:
-    return Version(orjson.loads(row["body"]), row["valid_from"], row["valid_to"])
+def _version(row: Row, dataset: str) -> Version:
+    body = opened(orjson.loads(row["body"]), row["personal"], dataset, row["key"])
+    return Version(body, row["valid_from"], row["valid_to"])
 
 
 def _mark(row: Row) -> Mark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
@@ -13,6 +14,7 @@ from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, plain
 from registry.api.state import state_of
+from registry.sealing.records import opened_row
 from registry.storage.reads import refusals
 
 router = APIRouter(prefix="/quarantine", tags=["operation"])
@@ -58,4 +60,6 @@ async def shown(request: Request, caller: Operator, refusal: Annotated[int, Path
     row = await refusals.one(state_of(request).pool, refusal)
     if row is None:
         raise Problem(NOT_FOUND, f"没有退回数据 {refusal}。", f"There is no refusal {refusal}.")
-    return answer(plain(row, json_columns=("reasons", "raw")))
+    whole = opened_row(orjson.loads(row["raw"]), row["personal"], row["dataset"], row["row_id"], row["key"])
+    shown = {name: value for name, value in row.items() if name != "personal"}
+    return answer(plain(shown, json_columns=("reasons",)) | {"raw": whole})

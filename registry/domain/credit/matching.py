@@ -15,9 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 import orjson
 from rapidfuzz import fuzz
@@ -147,13 +145,13 @@ class Subject:
     identifiers: Mapping[str, str]
 
     @property
-    def digest(self) -> UUID:
-        """The same for the same words: a decision about a match holds as long as it is."""
+    def words(self) -> bytes:
+        """What it says, in one text: a decision about a match holds as long as it is the same."""
         words = [
             self.dataset, self.name, self.legal_representative, self.division, self.address,
             self.day and self.day.isoformat(), sorted(self.identifiers.items()),
         ]  # fmt: skip
-        return UUID(bytes=blake2b(orjson.dumps(words), digest_size=16).digest())
+        return orjson.dumps(words)
 
 
 def subject(rule: MatchingRule, body: Mapping[str, Any]) -> Subject | None:

@@ -22,6 +22,7 @@ _CHANGES = """
 WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
 SELECT h.xmin::text AS horizon, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.body, o.body) END AS body,
+       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.personal, o.personal) END AS personal,
        coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
        s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at
 FROM horizon h

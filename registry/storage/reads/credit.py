@@ -16,14 +16,15 @@ MOST_CANDIDATES = 20
 
 # Records that were repaired or withdrawn do not leave the database at all.
 _RECORDS = """
-SELECT d.name AS dataset, d.schema, v.key, v.version, v.valid_from, v.batch_id, v.matched, v.body,
+SELECT d.name AS dataset, d.schema, v.key, v.version, v.valid_from, v.batch_id, v.matched, v.body, v.personal,
        c.name AS connector, c.department, greatest(c.read_at, v.valid_from) AS confirmed_at, m.disputed_since,
        s.since AS stale_since, s.reasons AS stale_reasons
 FROM (
-    SELECT r.dataset_id, r.key, r.version, r.valid_from, r.batch_id, r.connector_id, r.row_id, r.body, false AS matched
+    SELECT r.dataset_id, r.key, r.version, r.valid_from, r.batch_id, r.connector_id, r.row_id, r.body, r.personal,
+           false AS matched
     FROM registry.record r WHERE r.entity = $1 AND r.dataset_id = ANY($2::smallint[])
     UNION ALL
-    SELECT r.dataset_id, r.key, r.version, r.valid_from, r.batch_id, r.connector_id, r.row_id, r.body, true
+    SELECT r.dataset_id, r.key, r.version, r.valid_from, r.batch_id, r.connector_id, r.row_id, r.body, r.personal, true
     FROM registry.entity_match e JOIN registry.record r ON r.dataset_id = e.dataset_id AND r.key = e.key
     WHERE e.entity = $1 AND e.state = 'accepted' AND r.entity IS NULL AND r.dataset_id = ANY($2::smallint[])
 ) v

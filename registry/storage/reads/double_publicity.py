@@ -17,17 +17,17 @@ WITH page AS (
          WHERE h.dataset_id = $1 AND h.key > $2 AND h.valid_to >= $4 ORDER BY h.key LIMIT $3)
     ) k ORDER BY key LIMIT $3
 )
-SELECT v.key, v.version, v.body, v.valid_from, v.valid_to, m.disputed_since, m.repaired_at, m.withdrawn_at,
+SELECT v.key, v.version, v.body, v.personal, v.valid_from, v.valid_to, m.disputed_since, m.repaired_at, m.withdrawn_at,
        EXISTS (
            SELECT FROM registry.credit_case c
            WHERE c.dataset_id = $1 AND c.key = v.key AND c.kind = 'objection' AND c.decided_at >= $4
        ) AS touched
 FROM page p
 JOIN LATERAL (
-    SELECT r.key, r.version, r.body, r.valid_from, NULL::timestamptz AS valid_to
+    SELECT r.key, r.version, r.body, r.personal, r.valid_from, NULL::timestamptz AS valid_to
     FROM registry.record r WHERE r.dataset_id = $1 AND r.key = p.key
     UNION ALL
-    SELECT h.key, h.version, h.body, h.valid_from, h.valid_to
+    SELECT h.key, h.version, h.body, h.personal, h.valid_from, h.valid_to
     FROM registry.record_history h WHERE h.dataset_id = $1 AND h.key = p.key AND h.valid_to >= $4
 ) v ON true
 LEFT JOIN registry.credit_mark m ON m.dataset_id = $1 AND m.key = v.key

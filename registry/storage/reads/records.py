@@ -39,18 +39,19 @@ _SHARED = """NOT EXISTS (
 """The record may be handed on."""
 
 _CURRENT = """
-SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.batch_id, r.connector_id,
-       r.row_id, r.entity
+SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.personal, r.batch_id,
+       r.connector_id, r.row_id, r.entity
 FROM registry.record r WHERE {where}
 """
 _ENDED = """
-SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.batch_id, r.connector_id, r.row_id,
-       r.entity
+SELECT r.dataset_id, r.key, r.version, r.valid_from, r.valid_to, r.body, r.personal, r.batch_id,
+       r.connector_id, r.row_id, r.entity
 FROM registry.record_history r WHERE {where}
 """
 _WITH_SOURCE = """
 SELECT v.dataset_id, v.key, v.version, v.valid_from, v.valid_to, v.entity, v.batch_id, c.name AS connector,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN v.body END AS body,
+       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN v.personal END AS personal,
        s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at
 FROM ({versions}) v JOIN registry.connector c ON c.id = v.connector_id
 LEFT JOIN registry.credit_mark m ON m.dataset_id = v.dataset_id AND m.key = v.key {stale} ORDER BY {order}

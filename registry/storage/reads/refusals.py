@@ -41,4 +41,4 @@ async def page(
 
 async def one(pool: Pool, refusal_id: int) -> Row | None:
     """One refusal with the row as the department sent it."""
-    return await pool.row(_REFUSALS.format(raw=", f.raw", where="f.id = $1", limit="1"), refusal_id)
+    return await pool.row(_REFUSALS.format(raw=", f.raw, f.personal", where="f.id = $1", limit="1"), refusal_id)

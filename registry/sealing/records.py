@@ -1,0 +1,121 @@
+"""Records with their personal values sealed, and opened again.
+
+The body that is stored has masked values in their place, so whatever reads bodies shows no more than the mask. The
+whole values lie sealed beside it, bound to dataset and key: in another record they do not open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import orjson
+
+from registry.sealing import key_file
+from registry.sealing.ring import RECORD, ROW, Ring
+from schemas.personal import PersonalFields, masked_whole, normalised
+
+_CANONICAL = orjson.OPT_SORT_KEYS
+
+
+class SealedRecord(NamedTuple):
+    """A record as it is stored."""
+
+    digest: str
+    """Of the whole content, 32 hexadecimal digits; with personal values in it, keyed."""
+    body: bytes
+    """Canonical JSON, personal values masked."""
+    personal: bytes | None
+    """The personal values, sealed; None: it has none."""
+    blind: list[str] | None
+    """What it can be looked for by exactly; None: nothing."""
+
+
+class RecordSealer:
+    """Seals the records of one dataset; made once for many."""
+
+    def __init__(self, dataset: str, fields: PersonalFields, ring: Ring) -> None:
+        self._dataset, self._fields, self._ring = dataset, fields, ring
+
+    def seal(
+        self, keys: Iterable[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None = None
+    ) -> Iterator[SealedRecord]:
+        """Records as they are stored; ``bodies`` are their canonical JSON, ``records`` the same, if at hand."""
+        fields, ring, dataset = self._fields, self._ring, self._dataset
+        bodies = list(bodies)
+        for key, body, record in zip(keys, bodies, records or map(orjson.loads, bodies), strict=True):
+            taken = fields.taken(record)
+            if not taken:
+                yield SealedRecord(plain_digest(body), body, None, None)
+                continue
+            yield SealedRecord(
+                ring.content_digest(body),
+                orjson.dumps(fields.masked(record, taken), option=_CANONICAL),
+                ring.seal(RECORD, orjson.dumps(taken, option=_CANONICAL), _context(dataset, key)),
+                [blind(ring, name, taken[name]) for name in fields.indexed if name in taken] or None,
+            )
+
+    def seal_row(self, row_id: str, raw: Mapping[str, Any]) -> bytes:
+        """A refused row as the department sent it."""
+        return self._ring.seal(ROW, orjson.dumps(raw), _context(self._dataset, row_id))
+
+
+def plain_digest(body: bytes) -> str:
+    """The digest (32 hexadecimal digits) of a record without personal values: of its canonical JSON."""
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def digest_of(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: str) -> str:
+    """The digest that a stored record must have. Raises PersonalKeysError."""
+    whole = orjson.dumps(opened(body, personal, dataset, key), option=_CANONICAL)
+    return plain_digest(whole) if personal is None else key_file.ring().content_digest(whole)
+
+
+def opened(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: str) -> dict[str, Any]:
+    """A record's body with its personal values whole. Raises PersonalKeysError."""
+    if personal is None:
+        return dict(body)
+    return {**body, **orjson.loads(key_file.ring().open(bytes(personal), _context(dataset, key)))}
+
+
+def opened_row(
+    raw: Mapping[str, Any], personal: bytes | None, dataset: str, row_id: str, key: str | None
+) -> dict[str, Any]:
+    """A refused row as the department sent it. Raises PersonalKeysError.
+
+    A row that was a good record, and was refused only when it was to be published, is sealed as the record it was.
+    """
+    if personal is None:
+        return dict(raw)
+    sealed = bytes(personal)
+    if sealed[0] == RECORD:
+        return opened(raw, sealed, dataset, key or "")
+    found: dict[str, Any] = orjson.loads(key_file.ring().open(sealed, _context(dataset, row_id)))
+    return found
+
+
+def masked_row(raw: Mapping[str, Any], public: Iterable[str]) -> dict[str, Any]:
+    """A refused row, by its source columns or its record fields: values of all but the ``public`` ones masked."""
+    shown = frozenset(public)
+    return {name: value if name in shown else masked_whole(value) for name, value in raw.items()}
+
+
+def resealed(ring: Ring, sealed: bytes, dataset: str, identity: str) -> bytes:
+    """The same values under the active key; ``identity`` is the record's key or the row's. Raises PersonalKeysError."""
+    context = _context(dataset, identity)
+    return ring.seal(sealed[0], ring.open(sealed, context), context)
+
+
+def blind(ring: Ring, field: str, value: Any) -> str:
+    """What a value of a field is looked for by, in every dataset alike."""
+    return ring.blind(f"field {field}", normalised(value))
+
+
+def blind_row_id(ring: Ring, row_id: str) -> str:
+    """What stands for a row's identity that is itself a personal value."""
+    return f"blind:{ring.blind('row', row_id)}"
+
+
+def _context(dataset: str, identity: str) -> bytes:
+    return f"{dataset}\0{identity}".encode("utf-8", "surrogatepass")

@@ -1,0 +1,29 @@
+"""Personal values sealed at rest: the sealed values and their blind index beside records, and beside refused rows.
+
+What lies there from before is in the clear until ``shuqiao keys personal reencrypt`` has sealed it.
+"""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+SQL = """
+ALTER TABLE registry.record ADD COLUMN personal bytea, ADD COLUMN blind uuid[];
+ALTER TABLE registry.record_history ADD COLUMN personal bytea, ADD COLUMN blind uuid[];
+CREATE INDEX record_by_blind ON registry.record USING gin (blind) WHERE blind IS NOT NULL;
+COMMENT ON COLUMN registry.record.body IS 'The record as JSON; personal values masked, where they are sealed beside it';
+COMMENT ON COLUMN registry.record.personal IS 'The personal values of the body, sealed (AES-256-GCM) with a key that is not in the database; NULL: it has none';
+COMMENT ON COLUMN registry.record.blind IS 'Keyed digests of values that the record can be looked for by exactly; NULL: none';
+COMMENT ON COLUMN registry.record.hash IS 'Digest of the canonical JSON body, keyed where personal values are sealed: equal hashes write nothing';
+
+ALTER TABLE registry.staged_refusal ADD COLUMN personal bytea;
+ALTER TABLE registry.refusal ADD COLUMN personal bytea;
+COMMENT ON COLUMN registry.refusal.raw IS 'The row as it was sent; masked, where it is sealed beside it';
+COMMENT ON COLUMN registry.refusal.personal IS 'The row as it was sent, sealed; NULL: its dataset has no personal fields';
+"""
+
+
+def upgrade() -> None:
+    """Columns for what is sealed."""
+    op.execute(SQL)
