@@ -6,18 +6,21 @@ One stays open, with the day it was opened on, as long as the two disagree, also
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+import orjson
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 
 from registry.credit.enterprise_file import read_records
 from registry.domain.credit.discrepancies import Discrepancy, discrepancies
 from registry.domain.credit.enterprise_file import FileRecord
 from registry.domain.credit.sources import Sources
+from registry.sealing.documents import opened_document, sealed_document
+from schemas.masking import mask
 
 LONGEST_PAGE = 1000
 
@@ -46,7 +49,7 @@ class OpenedDiscrepancy:
 _COLUMNS: LiteralString = """
 SELECT o.id, o.entity, o.field, o.department, d.name AS dataset, o.key, o.value, o.authoritative_department,
     a.name AS authoritative_dataset, o.authoritative_key, o.authoritative_value, o.opened_at, o.closed_at,
-    o.closed_because
+    o.closed_because, o.personal
 FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id
 JOIN registry.dataset a ON a.id = o.authoritative_dataset_id
 """
@@ -73,14 +76,19 @@ def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sourc
     counted: Counter[str] = Counter()
     ids: dict[str, int] = dict(connection.execute("SELECT name, id FROM registry.dataset").fetchall())
     records = read_records(connection, entities, sorted(sources.compared))
+    personal = {rule.name for rule in sources.fields if rule.personal}
     standing: dict[str, dict[tuple[str, int, str], tuple[Any, ...]]] = {}
-    for row in connection.execute(
-        "SELECT entity, field, dataset_id, key, id, value, authoritative_value, department,"
-        " authoritative_department, authoritative_dataset_id, authoritative_key"
-        " FROM registry.discrepancy WHERE entity = ANY(%s) AND closed_at IS NULL",
+    for *place, dataset, sealed, number, value, authoritative, department, of, of_dataset, of_key in connection.execute(
+        "SELECT o.entity, o.field, o.dataset_id, o.key, d.name, o.personal, o.id, o.value, o.authoritative_value,"
+        " o.department, o.authoritative_department, o.authoritative_dataset_id, o.authoritative_key"
+        " FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id"
+        " WHERE o.entity = ANY(%s) AND o.closed_at IS NULL",
         (list(entities),),
     ):
-        standing.setdefault(row[0], {})[row[1:4]] = row[4:]
+        said = opened_values(value, authoritative, sealed, place[0], place[1], dataset, place[3])
+        standing.setdefault(place[0], {})[place[1], place[2], place[3]] = (
+            *(number, *said, department, of, of_dataset, of_key),
+        )
     for entity in entities:
         found = {
             (each.field, ids[each.other.dataset], each.other.key): each
@@ -88,10 +96,10 @@ def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sourc
         }
         there = standing.get(entity, {})
         for place in found.keys() - there.keys():
-            _open(connection, entity, found[place], ids, now)
+            _open(connection, entity, found[place], ids, now, personal)
             counted["discrepancies_opened"] += 1
         for place in found.keys() & there.keys():
-            _refresh(connection, there[place], found[place], ids)
+            _refresh(connection, entity, there[place], found[place], ids, personal)
         for place in there.keys() - found.keys():
             why = _why_closed(place, there[place], records[entity], sources, ids)
             connection.execute(
@@ -102,26 +110,66 @@ def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sourc
     return counted
 
 
+def opened_values(
+    value: str, authoritative: str, personal: bytes | None, entity: str, field: str, dataset: str, key: str
+) -> tuple[str, str]:
+    """What the two departments say, whole. Raises PersonalKeysError."""
+    if personal is None:
+        return value, authoritative
+    said, other = orjson.loads(opened_document("discrepancy", _place(entity, field, dataset, key), personal))
+    return said, other
+
+
+def stored_values(
+    value: str, authoritative: str, entity: str, field: str, dataset: str, key: str
+) -> tuple[str, str, bytes]:
+    """What the two say of a person, as it is stored: masked, and sealed. Raises PersonalKeysError."""
+    plain = orjson.dumps([value, authoritative])
+    return mask(value), mask(authoritative), sealed_document("discrepancy", _place(entity, field, dataset, key), plain)
+
+
+def _place(entity: str, field: str, dataset: str, key: str) -> str:
+    return f"{entity}/{field}/{dataset}/{key}"
+
+
+def _stored(entity: str, found: Discrepancy, personal: Collection[str]) -> tuple[str, str, bytes | None]:
+    other = found.other
+    if found.field not in personal:
+        return other.value, found.authority.value, None
+    return stored_values(other.value, found.authority.value, entity, found.field, other.dataset, other.key)
+
+
 def _open(
-    connection: psycopg.Connection, entity: str, found: Discrepancy, ids: Mapping[str, int], now: datetime
+    connection: psycopg.Connection,
+    entity: str,
+    found: Discrepancy,
+    ids: Mapping[str, int],
+    now: datetime,
+    personal: Collection[str],
 ) -> None:
+    value, authoritative, sealed = _stored(entity, found, personal)
     connection.execute(
         """
         INSERT INTO registry.discrepancy
             (entity, field, department, dataset_id, key, value, authoritative_department, authoritative_dataset_id,
-             authoritative_key, authoritative_value, opened_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+             authoritative_key, authoritative_value, opened_at, personal)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             *(entity, found.field, found.other.department, ids[found.other.dataset], found.other.key),
-            *(found.other.value, found.authority.department, ids[found.authority.dataset], found.authority.key),
-            *(found.authority.value, now),
+            *(value, found.authority.department, ids[found.authority.dataset], found.authority.key),
+            *(authoritative, now, sealed),
         ),
     )
 
 
 def _refresh(
-    connection: psycopg.Connection, there: tuple[Any, ...], found: Discrepancy, ids: Mapping[str, int]
+    connection: psycopg.Connection,
+    entity: str,
+    there: tuple[Any, ...],
+    found: Discrepancy,
+    ids: Mapping[str, int],
+    personal: Collection[str],
 ) -> None:
     """What is said may change while the two still disagree."""
     said = (
@@ -129,10 +177,11 @@ def _refresh(
         *(ids[found.authority.dataset], found.authority.key),
     )
     if said != there[1:]:
+        value, authoritative, sealed = _stored(entity, found, personal)
         connection.execute(
-            "UPDATE registry.discrepancy SET value = %s, authoritative_value = %s, department = %s,"
+            "UPDATE registry.discrepancy SET value = %s, authoritative_value = %s, personal = %s, department = %s,"
             " authoritative_department = %s, authoritative_dataset_id = %s, authoritative_key = %s WHERE id = %s",
-            (*said, there[0]),
+            (value, authoritative, sealed, *said[2:], there[0]),
         )
 
 
@@ -165,5 +214,15 @@ def _why_closed(
 
 
 def _select(connection: psycopg.Connection, where: LiteralString, values: Sequence[object]) -> list[OpenedDiscrepancy]:
-    with connection.cursor(row_factory=class_row(OpenedDiscrepancy)) as cursor:
-        return cursor.execute(_COLUMNS + where, values).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [OpenedDiscrepancy(**whole(row)) for row in cursor.execute(_COLUMNS + where, values)]
+
+
+def whole(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of discrepancies as departments get it: values whole, nothing sealed. Raises PersonalKeysError."""
+    told = {name: value for name, value in row.items() if name != "personal"}
+    told["value"], told["authoritative_value"] = opened_values(
+        *(row["value"], row["authoritative_value"], row["personal"], row["entity"], row["field"], row["dataset"]),
+        row["key"],
+    )
+    return told

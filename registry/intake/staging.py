@@ -21,7 +21,7 @@ from registry.domain.batches import State
 from registry.intake.errors import BatchNotOpen, IntakeError
 from registry.sealing import key_file
 from registry.sealing.records import RecordSealer, masked_row, plain_digest
-from schemas.personal import of_dataset
+from schemas.personal import PersonalFields, of_dataset
 
 NULL = "\\N"
 """How COPY's text format writes a missing value."""
@@ -213,7 +213,12 @@ def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | Non
     if row is None:
         raise IntakeError(f"there is no batch {batch_id}")
     fields = of_dataset(row[1])
-    return RecordSealer(row[0], fields, key_file.ring()) if fields else None
+    return _ready(row[0], fields) if fields else None
+
+
+def _ready(dataset: str, fields: PersonalFields) -> RecordSealer:
+    key_file.ring()  # before anything is read: it may not be there
+    return RecordSealer(dataset, fields)
 
 
 def _lock_open(connection: psycopg.Connection, batch_id: int) -> None:

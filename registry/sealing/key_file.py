@@ -40,6 +40,8 @@ class PersonalKey:
     number: int
     state: State
     made_at: str
+    replaced_at: str | None
+    """Since when it seals no more."""
     key: str | None = field(repr=False)
     """Base64; None once it is retired."""
 
@@ -111,7 +113,10 @@ def read(path: Path) -> KeyFile:
     try:
         said = json.loads(text)
         file = KeyFile(
-            tuple(PersonalKey(each["number"], each["state"], each["made_at"], each["key"]) for each in said["keys"]),
+            tuple(
+                PersonalKey(each["number"], each["state"], each["made_at"], each["replaced_at"], each["key"])
+                for each in said["keys"]
+            ),
             said["content_key"],
             said["index_key"],
         )
@@ -131,7 +136,7 @@ def make(path: Path) -> KeyFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path):
         if not path.exists():
-            _write(path, KeyFile((PersonalKey(1, "active", _now(), _new()),), _new(), _new()))
+            _write(path, KeyFile((PersonalKey(1, "active", _now(), None, _new()),), _new(), _new()))
     return read(path)
 
 
@@ -146,7 +151,7 @@ def add(path: Path) -> KeyFile:
         number = max(key.number for key in file.keys) + 1
         if number > MOST_KEYS:
             raise PersonalKeyRefused("密钥编号已用尽。", "There are no more numbers for keys.")
-        return replace(file, keys=(*file.keys, PersonalKey(number, "waiting", _now(), _new())))
+        return replace(file, keys=(*file.keys, PersonalKey(number, "waiting", _now(), None, _new())))
 
     return _changed(path, added)
 
@@ -160,10 +165,15 @@ def activate(path: Path) -> KeyFile:
                 "没有待启用的密钥，请先执行 `shuqiao keys personal new`。",
                 "No key is waiting: make one with `shuqiao keys personal new`.",
             )
-        states: dict[State, State] = {"waiting": "active", "active": "replaced"}
-        return replace(file, keys=tuple(replace(key, state=states.get(key.state, key.state)) for key in file.keys))
+        return replace(file, keys=tuple(map(_moved_on, file.keys)))
 
     return _changed(path, activated)
+
+
+def _moved_on(key: PersonalKey) -> PersonalKey:
+    if key.state == "waiting":
+        return replace(key, state="active")
+    return replace(key, state="replaced", replaced_at=_now()) if key.state == "active" else key
 
 
 def retire(path: Path, number: int) -> KeyFile:
@@ -247,4 +257,4 @@ def _new() -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat()

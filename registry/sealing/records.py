@@ -6,7 +6,7 @@ whole values lie sealed beside it, bound to dataset and key: in another record t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -35,14 +35,15 @@ class SealedRecord(NamedTuple):
 class RecordSealer:
     """Seals the records of one dataset; made once for many."""
 
-    def __init__(self, dataset: str, fields: PersonalFields, ring: Ring) -> None:
+    def __init__(self, dataset: str, fields: PersonalFields, ring: Callable[[], Ring] = key_file.ring) -> None:
+        """``ring`` is asked again for each lot of records, so that a rotation reaches a load of hours too."""
         self._dataset, self._fields, self._ring = dataset, fields, ring
 
     def seal(
         self, keys: Iterable[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None = None
     ) -> Iterator[SealedRecord]:
         """Records as they are stored; ``bodies`` are their canonical JSON, ``records`` the same, if at hand."""
-        fields, ring, dataset = self._fields, self._ring, self._dataset
+        fields, ring, dataset = self._fields, self._ring(), self._dataset
         bodies = list(bodies)
         for key, body, record in zip(keys, bodies, records or map(orjson.loads, bodies), strict=True):
             taken = fields.taken(record)
@@ -52,13 +53,13 @@ class RecordSealer:
             yield SealedRecord(
                 ring.content_digest(body),
                 orjson.dumps(fields.masked(record, taken), option=_CANONICAL),
-                ring.seal(RECORD, orjson.dumps(taken, option=_CANONICAL), _context(dataset, key)),
+                ring.seal(RECORD, orjson.dumps(taken, option=_CANONICAL), context_of(dataset, key)),
                 [blind(ring, name, taken[name]) for name in fields.indexed if name in taken] or None,
             )
 
     def seal_row(self, row_id: str, raw: Mapping[str, Any]) -> bytes:
         """A refused row as the department sent it."""
-        return self._ring.seal(ROW, orjson.dumps(raw), _context(self._dataset, row_id))
+        return self._ring().seal(ROW, orjson.dumps(raw), context_of(self._dataset, row_id))
 
 
 def plain_digest(body: bytes) -> str:
@@ -76,7 +77,7 @@ def opened(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: s
     """A record's body with its personal values whole. Raises PersonalKeysError."""
     if personal is None:
         return dict(body)
-    return {**body, **orjson.loads(key_file.ring().open(bytes(personal), _context(dataset, key)))}
+    return {**body, **orjson.loads(key_file.ring().open(bytes(personal), context_of(dataset, key)))}
 
 
 def opened_row(
@@ -91,7 +92,7 @@ def opened_row(
     sealed = bytes(personal)
     if sealed[0] == RECORD:
         return opened(raw, sealed, dataset, key or "")
-    found: dict[str, Any] = orjson.loads(key_file.ring().open(sealed, _context(dataset, row_id)))
+    found: dict[str, Any] = orjson.loads(key_file.ring().open(sealed, context_of(dataset, row_id)))
     return found
 
 
@@ -101,9 +102,8 @@ def masked_row(raw: Mapping[str, Any], public: Iterable[str]) -> dict[str, Any]:
     return {name: value if name in shown else masked_whole(value) for name, value in raw.items()}
 
 
-def resealed(ring: Ring, sealed: bytes, dataset: str, identity: str) -> bytes:
-    """The same values under the active key; ``identity`` is the record's key or the row's. Raises PersonalKeysError."""
-    context = _context(dataset, identity)
+def resealed(ring: Ring, sealed: bytes, context: bytes) -> bytes:
+    """The same values under the active key. Raises PersonalKeysError."""
     return ring.seal(sealed[0], ring.open(sealed, context), context)
 
 
@@ -117,5 +117,6 @@ def blind_row_id(ring: Ring, row_id: str) -> str:
     return f"blind:{ring.blind('row', row_id)}"
 
 
-def _context(dataset: str, identity: str) -> bytes:
+def context_of(dataset: str, identity: str) -> bytes:
+    """What is sealed of a record (by its key) or of a refused row (by its row id) is bound to."""
     return f"{dataset}\0{identity}".encode("utf-8", "surrogatepass")

@@ -370,7 +370,7 @@ def _listed(work: Callable[[Any], Awaitable[list[Any]]]) -> list[dict[str, Any]]
 
     from shuqiao.cli import registry  # noqa: PLC0415
 
-    rows = [dict(row) for row in registry.read(work)]
+    rows = [{name: value for name, value in row.items() if name != "personal"} for row in registry.read(work)]
     for row in rows:
         if "detail" in row:
             row["detail"] = orjson.loads(row["detail"])

@@ -59,7 +59,7 @@ WHERE e.entity = $1 AND c.complete_at IS NOT NULL ORDER BY e.scorecard, o.place 
 _DISCREPANCIES = """
 SELECT o.id, o.entity, o.field, o.department, d.name AS dataset, o.key, o.value, o.authoritative_department,
        a.name AS authoritative_dataset, o.authoritative_key, o.authoritative_value, o.opened_at, o.closed_at,
-       o.closed_because
+       o.closed_because, o.personal
 FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id
 JOIN registry.dataset a ON a.id = o.authoritative_dataset_id
 WHERE {where} ORDER BY o.id LIMIT {limit}

@@ -30,6 +30,7 @@ from registry.api.representations import answer, now, plain
 from registry.api.routes.credit import reports
 from registry.api.routes.credit.reports import FORMS
 from registry.api.state import state_of
+from registry.credit.discrepancies import whole
 from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import china_day
 from registry.domain.credit.measures import default_measures
@@ -198,7 +199,7 @@ async def discrepancies(
     )
     content = {
         "as_of": now(),
-        "discrepancies": [plain(row) for row in rows[:limit]],
+        "discrepancies": [whole(row) for row in rows[:limit]],
         "next": cursor(query, [rows[limit - 1]["id"]]) if len(rows) > limit else None,
     }
     return answer(content)

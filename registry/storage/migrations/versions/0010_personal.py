@@ -21,6 +21,9 @@ ALTER TABLE registry.staged_refusal ADD COLUMN personal bytea;
 ALTER TABLE registry.refusal ADD COLUMN personal bytea;
 COMMENT ON COLUMN registry.refusal.raw IS 'The row as it was sent; masked, where it is sealed beside it';
 COMMENT ON COLUMN registry.refusal.personal IS 'The row as it was sent, sealed; NULL: its dataset has no personal fields';
+
+ALTER TABLE registry.discrepancy ADD COLUMN personal bytea;
+COMMENT ON COLUMN registry.discrepancy.personal IS 'Both values, sealed, where the field is personal: then they are masked in their columns';
 """
 
 

@@ -1,0 +1,224 @@
+"""Seal again with the active key what another one sealed, and seal what lies in the clear from before there were keys.
+
+A thousand rows a transaction, passing over rows that somebody is changing: nobody waits for it, and it may be stopped
+and started at any time. It makes no version, no history and no entry in the change feed: what records say stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from registry.sealing import key_file
+from registry.sealing.documents import context_of as of_document
+from registry.sealing.records import RecordSealer, context_of, masked_row, resealed
+from registry.sealing.ring import HEAD, Ring
+from schemas.personal import PersonalFields, of_dataset
+
+BATCH = 1000
+"""Rows of one transaction."""
+_NUMBER = f"substring({{}} FROM 2 FOR {HEAD - 1})"
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What was done."""
+
+    resealed: int
+    """Were sealed with another key."""
+    sealed: int
+    """Lay in the clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A table with something sealed in it."""
+
+    table: str
+    names: tuple[str, ...]
+    """The columns that tell one row from another, in the order in which they are gone through."""
+    source: str
+    """``FROM ...``; the table is ``t``, its dataset ``d``."""
+    told: str
+    """What the values are bound to, as expressions."""
+    context: Callable[[tuple[Any, ...]], bytes]
+    """What is told -> what the values are bound to."""
+
+
+_WITH_DATASET = "JOIN registry.dataset d ON d.id = t.dataset_id"
+_PLACES = (
+    _Place(
+        "record", ("dataset_id", "key"), _WITH_DATASET, "d.name, t.key", lambda told: context_of(told[0], told[1])
+    ),
+    _Place(
+        "record_history", ("dataset_id", "key", "version"), _WITH_DATASET, "d.name, t.key",
+        lambda told: context_of(told[0], told[1]),
+    ),
+    _Place(
+        "refusal", ("id",), _WITH_DATASET,
+        "d.name, CASE WHEN get_byte(t.personal, 0) = 1 THEN coalesce(t.key, '') ELSE t.row_id END",
+        lambda told: context_of(told[0], told[1]),
+    ),
+    _Place(
+        "discrepancy", ("id",), _WITH_DATASET, "t.entity || '/' || t.field || '/' || d.name || '/' || t.key",
+        lambda told: of_document("discrepancy", told[0]),
+    ),
+)  # fmt: skip
+
+
+def reseal(connection: psycopg.Connection) -> Resealed:
+    """Go through everything once. Rows that somebody was changing are left for the next time.
+
+    Raises PersonalKeysError, also where something cannot be opened: what was done before it stays done.
+    """
+    ring = key_file.ring()
+    again = sum(_reseal(connection, place, ring) for place in _PLACES)
+    clear = 0
+    for dataset_id, dataset, schema in connection.execute("SELECT id, name, schema FROM registry.dataset").fetchall():
+        fields = of_dataset(schema)
+        if fields:
+            sealer = RecordSealer(dataset, fields)
+            for table, names in (("record", ("key",)), ("record_history", ("key", "version"))):
+                clear += _seal(connection, table, names, dataset_id, sealer, fields)
+            clear += _seal_refusals(connection, dataset_id, sealer)
+    return Resealed(again, clear)
+
+
+def in_use(connection: psycopg.Connection) -> dict[int, int]:
+    """How many sealed values each key still has: number of the key -> values, staged rows included."""
+    counted: dict[int, int] = {}
+    staged = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
+    ).fetchall()
+    tables = [sql.Identifier("registry", place.table) for place in _PLACES]
+    tables += [sql.Identifier("registry", "staged_refusal"), *(sql.Identifier("staging", name) for (name,) in staged)]
+    for table in tables:
+        for number, values in connection.execute(
+            sql.SQL(
+                "SELECT get_byte(personal, 1) * 256 + get_byte(personal, 2), count(*) FROM {}"
+                " WHERE personal IS NOT NULL GROUP BY 1"
+            ).format(table)
+        ):
+            counted[number] = counted.get(number, 0) + values
+    return counted
+
+
+def oldest_transaction(connection: psycopg.Connection) -> datetime | None:
+    """Since when another transaction of this database runs that may have sealed something; None: there is none."""
+    row = connection.execute(
+        "SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _reseal(connection: psycopg.Connection, place: _Place, ring: Ring) -> int:
+    names = [sql.Identifier(name) for name in place.names]
+    prefixed = sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in names)
+    query = sql.SQL(
+        "SELECT {names}, t.personal, {told} FROM registry.{table} t {source}"
+        " WHERE t.personal IS NOT NULL AND " + _NUMBER.format("t.personal") + " <> %s"
+        " AND (%s OR ({names}) > ({after})) ORDER BY {names} LIMIT %s FOR UPDATE OF t SKIP LOCKED"
+    ).format(
+        names=prefixed,
+        told=sql.SQL(place.told),  # type: ignore[arg-type]
+        table=sql.Identifier(place.table),
+        source=sql.SQL(place.source),  # type: ignore[arg-type]
+        after=sql.SQL(", ").join([sql.Placeholder()] * len(names)),
+    )
+    write = sql.SQL("UPDATE registry.{} t SET personal = %s WHERE {}").format(
+        sql.Identifier(place.table),
+        sql.SQL(" AND ").join(sql.SQL("t.{} = %s").format(name) for name in names),
+    )
+    count, width = len(names), 0
+    for rows in _pages(connection, query, (ring.head(0)[1:],), count):
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                write,
+                [(resealed(ring, bytes(row[count]), place.context(row[count + 1 :])), *row[:count]) for row in rows],
+            )
+        width += len(rows)
+    return width
+
+
+def _seal(
+    connection: psycopg.Connection,
+    table: str,
+    names: Sequence[str],
+    dataset_id: int,
+    sealer: RecordSealer,
+    fields: PersonalFields,
+) -> int:
+    """Records of one dataset that hold personal values in the clear."""
+    columns = sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in names)
+    query = sql.SQL(
+        "SELECT {names}, t.body FROM registry.{table} t WHERE t.dataset_id = %s AND t.personal IS NULL"
+        " AND (%s OR ({names}) > ({after})) ORDER BY {names} LIMIT %s FOR UPDATE OF t SKIP LOCKED"
+    ).format(
+        names=columns,
+        table=sql.Identifier(table),
+        after=sql.SQL(", ").join([sql.Placeholder()] * len(names)),
+    )
+    write = sql.SQL(
+        "UPDATE registry.{} t SET body = %s::jsonb, hash = %s, personal = %s, blind = %s::uuid[]"
+        " WHERE t.dataset_id = %s AND {}"
+    ).format(
+        sql.Identifier(table),
+        sql.SQL(" AND ").join(sql.SQL("t.{} = %s").format(sql.Identifier(name)) for name in names),
+    )
+    done = 0
+    for rows in _pages(connection, query, (dataset_id,), len(names)):
+        clear = [row for row in rows if fields.taken(row[-1])]
+        bodies = [orjson.dumps(row[-1], option=orjson.OPT_SORT_KEYS) for row in clear]
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                write,
+                [
+                    (each.body.decode(), each.digest, each.personal, each.blind, dataset_id, *row[:-1])
+                    for row, each in zip(
+                        clear, sealer.seal([row[0] for row in clear], bodies, [row[-1] for row in clear]), strict=True
+                    )
+                ],
+            )
+        done += len(clear)
+    return done
+
+
+def _seal_refusals(connection: psycopg.Connection, dataset_id: int, sealer: RecordSealer) -> int:
+    """Refused rows of one dataset that lie in the clear: nobody knows any more which of their columns are public."""
+    query = sql.SQL(
+        "SELECT t.id, t.row_id, t.raw FROM registry.refusal t WHERE t.dataset_id = %s AND t.personal IS NULL"
+        " AND (%s OR t.id > %s) ORDER BY t.id LIMIT %s FOR UPDATE OF t SKIP LOCKED"
+    )
+    done = 0
+    for rows in _pages(connection, query, (dataset_id,), 1):
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "UPDATE registry.refusal SET raw = %s, personal = %s WHERE id = %s",
+                [(Jsonb(masked_row(raw, ())), sealer.seal_row(row_id, raw), number) for number, row_id, raw in rows],
+            )
+        done += len(rows)
+    return done
+
+
+def _pages(
+    connection: psycopg.Connection, query: sql.Composable, values: tuple[Any, ...], width: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows of a query, a transaction for each page: what is done with a page is committed before the next is read."""
+    after: tuple[Any, ...] = (None,) * width
+    first = True
+    while True:
+        with connection.transaction():
+            rows = connection.execute(query, (*values, first, *after, BATCH)).fetchall()
+            if rows:
+                yield rows
+        if not rows:
+            return
+        first, after = False, tuple(rows[-1][:width])
