@@ -34,10 +34,10 @@ import orjson
 import psutil
 
 from registry.api.access import clients
-from registry.api.access.access_log import AccessLog
 from registry.api.server import serve
 from registry.api.settings import from_environment
 from registry.audit import check, log, proofs
+from registry.audit.writer import AccessLog
 from registry.domain.audit.entry import Entry
 from registry.domain.batches import Limits, Mode
 from registry.intake import batches

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from starlette.requests import Request
 
-from registry.api.access.access_log import AccessLog
 from registry.api.access.checkpoints import Checkpoints
 from registry.api.access.gate import Gate
 from registry.api.access.tokens import Tokens
@@ -17,6 +16,7 @@ from registry.api.licences.licensing import Licensing
 from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
 from registry.api.settings import ApiSettings
+from registry.audit.writer import AccessLog
 from registry.storage.reads import clients, datasets
 from registry.storage.reads.clients import Client
 from registry.storage.reads.datasets import DatasetState

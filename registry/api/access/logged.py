@@ -21,10 +21,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api.access import purpose
-from registry.api.access.access_log import LogUnavailable
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState
+from registry.audit.writer import LogUnavailable
 from registry.domain.audit.entry import Entry
 from schemas.identifiers import is_uscc
 
