@@ -14,6 +14,7 @@ from registry.api import models, problems
 from registry.api.access import models as access_models
 from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
+from registry.api.catalogue import models as catalogue_models
 from registry.api.credit import case_models as credit_case_models
 from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
@@ -60,6 +61,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_match_models).values(),
         *vars(credit_report_models).values(),
         *vars(access_models).values(),
+        *vars(catalogue_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -103,7 +105,7 @@ def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
             yield from kinds
 
 
-_TRUST = {"trust", "credentials (VC API)"}
+_TRUST = {"trust", "credentials (VC API)", "catalogue"}
 """Routes that anyone may ask and that read the database."""
 _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     (re.compile(pattern), kinds)

@@ -32,6 +32,8 @@ class ApiSettings:
     """A revoked client's tokens stop working within this time."""
     catalogue_seconds: float = 1.0
     """Datasets and the age of their data are read again after this time."""
+    quality_seconds: float = 300.0
+    """What the catalogue says of quality is counted again after this time."""
     pool_size: int = 10
     statement_seconds: float = 10.0
     access_log_seconds: float = 5.0

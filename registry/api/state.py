@@ -19,6 +19,7 @@ from registry.api.settings import ApiSettings
 from registry.audit.writer import AccessLog
 from registry.storage.reads import clients, datasets
 from registry.storage.reads.clients import Client
+from registry.storage.reads.dataset_quality import Quality, quality
 from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.pool import Pool
 
@@ -68,11 +69,16 @@ class ApiState:
         self.closing = asyncio.Event()
         """Set when the server is told to end: whoever waits for changes answers at once."""
         self._datasets = Remembered(lambda: datasets.all_datasets(self.pool), settings.catalogue_seconds)
+        self._quality = Remembered(lambda: quality(self.pool), settings.quality_seconds)
         self._clients: dict[str, Remembered[tuple[Client | None]]] = {}
 
     async def datasets(self) -> Mapping[str, DatasetState]:
         """The datasets by name, with the age of their data. Raises ReadError."""
         return await self._datasets.get()
+
+    async def quality(self) -> Mapping[int, Quality]:
+        """How well datasets are kept, by their numbers, as counted some minutes ago. Raises ReadError."""
+        return await self._quality.get()
 
     async def client(self, client_id: str) -> Client | None:
         """A client as it stands now, or stood a moment ago. Raises ReadError."""

@@ -32,6 +32,7 @@ RECEIPT = "Shuqiao-Receipt"
 _TRUST = "公开的信任文件，不含任何主体的记录 Public documents of trust, about nobody's records"
 _SHOWN = "任何人可核验所持证照或报告 Anyone may verify a licence or report that is shown to them"
 _PUBLIC_CREDIT = "依法向社会公开的信用信息 Credit records that the law makes public"
+_CATALOGUE = "资源目录，不含任何记录 The catalogue of datasets, without any record"
 _HUB = "平台自身的说明与状态 What the hub says of itself"
 UNLOGGED: Mapping[str, str] = {
     "/.well-known/did.json": _TRUST,
@@ -54,6 +55,12 @@ UNLOGGED: Mapping[str, str] = {
     "/credit": _PUBLIC_CREDIT,
     "/credit/{enterprise}": _PUBLIC_CREDIT,
     "/credit/{enterprise}/report.pdf": _PUBLIC_CREDIT,
+    "/api/v1/catalogue": _CATALOGUE,
+    "/api/v1/catalogue/{dataset}": _CATALOGUE,
+    "/catalogue.jsonld": _CATALOGUE,
+    "/catalogue.ttl": _CATALOGUE,
+    "/schemas/datasets/{dataset}/{version}.json": _CATALOGUE,
+    "/schemas/code-lists/{name}.json": _CATALOGUE,
     "/healthz": _HUB,
     "/readyz": _HUB,
     "/problems": _HUB,
