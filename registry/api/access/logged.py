@@ -57,6 +57,8 @@ UNLOGGED: Mapping[str, str] = {
     "/credit/{enterprise}/report.pdf": _PUBLIC_CREDIT,
     "/api/v1/catalogue": _CATALOGUE,
     "/api/v1/catalogue/{dataset}": _CATALOGUE,
+    "/catalogue": _CATALOGUE,
+    "/catalogue/{dataset}": _CATALOGUE,
     "/catalogue.jsonld": _CATALOGUE,
     "/catalogue.ttl": _CATALOGUE,
     "/schemas/datasets/{dataset}/{version}.json": _CATALOGUE,

@@ -85,7 +85,7 @@ def as_json_ld(nodes: Sequence[Node]) -> bytes:
     """Compacted by prefixes only, so that any reader understands it without fetching a context."""
     listed = []
     for address, kind, said in nodes:
-        members: dict[str, Any] = {"@id": address, "@type": kind}
+        members: dict[str, Any] = {"@id": _escaped(address), "@type": kind}
         for name, value in said:
             members.setdefault(name, []).append(_json(value))
         listed.append(members)
@@ -101,7 +101,7 @@ def _turtle(nodes: Sequence[Node]) -> Iterator[str]:
     for prefix, address in PREFIXES.items():
         yield f"@prefix {prefix}: <{address}> .\n"
     for address, kind, said in nodes:
-        yield f"\n{_iri(address)} a {kind}"
+        yield f"\n<{_escaped(address)}> a {kind}"
         for name, value in said:
             yield f" ;\n    {name} {_term(value)}"
         yield " .\n"
@@ -189,7 +189,7 @@ def _time(moment: datetime) -> Literal:
 
 def _json(value: Value) -> dict[str, str]:
     if isinstance(value, Iri):
-        return {"@id": value.address}
+        return {"@id": _escaped(value.address)}
     found = {"@value": value.value}
     if value.language:
         found["@language"] = value.language
@@ -200,7 +200,7 @@ def _json(value: Value) -> dict[str, str]:
 
 def _term(value: Value) -> str:
     if isinstance(value, Iri):
-        return _iri(value.address)
+        return f"<{_escaped(value.address)}>"
     mark = f"@{value.language}" if value.language else f"^^{value.datatype}" if value.datatype else ""
     return f'"{"".join(map(_character, value.value))}"{mark}'
 
@@ -210,6 +210,6 @@ def _character(each: str) -> str:
     return f"\\u{ord(each):04X}" if each in '"\\' or each < " " else each
 
 
-def _iri(address: str) -> str:
-    """In angle brackets, without what may not stand there."""
-    return "<" + "".join(f"%{ord(each):02X}" if each in '<>"{}|^`\\' or each <= " " else each for each in address) + ">"
+def _escaped(address: str) -> str:
+    """Without what may not stand in an address."""
+    return "".join(f"%{ord(each):02X}" if each in '<>"{}|^`\\' or each <= " " else each for each in address)

@@ -24,7 +24,7 @@ SHARING: Mapping[str, tuple[str, str, str, str]] = {
     "conditional": (
         "有条件共享", "Conditional",
         "向数据所属部门申请，说明用途、字段和期限；部门同意或说明理由后答复。",
-        "Apply to the owning department: for which purpose, which fields, how long. It agrees, or refuses with reasons.",
+        "Apply to the owning department: purpose, fields, how long. It agrees, or refuses with reasons.",
     ),
     "none": (
         "不予共享", "Not shared",

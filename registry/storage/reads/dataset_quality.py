@@ -62,7 +62,9 @@ WITH followed AS (
 )
 SELECT c.dataset_id, c.name, c.owner_name, c.owner_email, w.days,
        count(f.age) FILTER (WHERE f.ended_at > now() - make_interval(days => w.days)) AS batches,
-       count(f.age) FILTER (WHERE f.ended_at > now() - make_interval(days => w.days) AND f.age <= c.freshness) AS in_time
+       count(f.age) FILTER (
+           WHERE f.ended_at > now() - make_interval(days => w.days) AND f.age <= c.freshness
+       ) AS in_time
 FROM registry.connector c CROSS JOIN unnest($2::int[]) AS w (days) LEFT JOIN followed f ON f.connector_id = c.id
 GROUP BY c.id, w.days ORDER BY c.name, w.days
 """
