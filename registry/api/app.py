@@ -22,9 +22,9 @@ from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
 from registry.api.routes import audit, batches, changes, datasets, entities, health, quarantine, records, token
-from registry.api.routes import catalogue as catalogue_routes
-from registry.api.routes import catalogue_pages
 from registry.api.routes import problems as problem_pages
+from registry.api.routes.catalogue import listing as catalogue
+from registry.api.routes.catalogue import pages as catalogue_pages
 from registry.api.routes.credit import cases as credit_cases
 from registry.api.routes.credit import consents as credit_consents
 from registry.api.routes.credit import counts as credit_counts
@@ -93,7 +93,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     api = APIRouter(prefix=PREFIX)
     for module in (
         token,
-        catalogue_routes,
+        catalogue,
         datasets,
         records,
         entities,
@@ -116,9 +116,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(licences.addresses)
-    app.include_router(catalogue_routes.addresses)
-    for module in (issuers, status, credentials, sharing_service, verification, credit_pages, catalogue_pages, health, problem_pages):
+    for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
+    for router in (catalogue.addresses, catalogue_pages.router):
+        app.include_router(router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
     app.add_middleware(Logged)
     app.add_middleware(Envelope)

@@ -34,7 +34,10 @@ MESSAGES: Mapping[Said, Message] = {
     ),
     Said.UNAVAILABLE: Message(
         Headline(Tone.CAUTION, "pause", Text("暂时不能查询", "Not available now")),
-        Text("登记库暂时没有答复，与您的操作无关。", "The registry does not answer now; nothing is wrong with what you did."),
+        Text(
+            "登记库暂时没有答复，与您的操作无关。",
+            "The registry does not answer now; nothing is wrong with what you did.",
+        ),
         (Text("请稍后刷新。", "Try again in a moment."),),
         503,
     ),

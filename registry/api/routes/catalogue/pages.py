@@ -14,7 +14,7 @@ from registry.api.pages.catalogue_words import MESSAGES, Said
 from registry.api.parameters import IfNoneMatch
 from registry.api.problems import Problem
 from registry.api.representations import now
-from registry.api.routes.catalogue import MAX_AGE, all_entries, one_entry
+from registry.api.routes.catalogue.listing import MAX_AGE, all_entries, one_entry
 from registry.api.state import state_of
 from registry.storage.reads.pool import ReadError
 
@@ -68,9 +68,7 @@ def _say(request: Request, said: Said, subject: str = "") -> Response:
     return made
 
 
-def _page(
-    request: Request, if_none_match: str | None, *, outcome: str, status: int = 200, **more: Any
-) -> Response:
+def _page(request: Request, if_none_match: str | None, *, outcome: str, status: int = 200, **more: Any) -> Response:
     public = urlsplit(state_of(request).licensing.base)
     content = {
         "root": public.path, "host": public.netloc, "outcome": outcome, "cards": (), "dataset": None, "message": None,
