@@ -14,9 +14,12 @@ from starlette.routing import Match
 from registry.api import problems
 from registry.api.access.logged import Logged
 from registry.api.access.security import Public, check_rules
-from registry.api.access.tokens import Tokens, load_key
+from registry.api.access.token_keys import TokenKeys
+from registry.api.access.tokens import Tokens
+from registry.api.compression import Compressed
 from registry.api.credit.answers import load_rules
 from registry.api.credit.refusals import refusal
+from registry.api.idempotency import Idempotent
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
@@ -66,16 +69,18 @@ def create_app(settings: ApiSettings) -> FastAPI:
     """
     load_rules()
     _expect_place(settings.credit_place)
-    state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
+    state = ApiState(settings, Tokens(TokenKeys(settings.token_key), settings.token_seconds, settings.base))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.pool.open()
-        signing = asyncio.create_task(state.checkpoints.keep_signing())
+        signing = asyncio.create_task(state.checkpoints.keep_signing()) if app.state.signs_the_log else None
         yield
-        signing.cancel()
-        await asyncio.wait([signing])
+        if signing is not None:
+            signing.cancel()
+            await asyncio.wait([signing])
         await state.access_log.close()
+        await state.attempts.close()
         await state.pool.close()
 
     app = FastAPI(
@@ -90,6 +95,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = state
+    app.state.signs_the_log = True
     api = APIRouter(prefix=PREFIX)
     for module in (
         token,
@@ -121,8 +127,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for router in (catalogue.addresses, catalogue_pages.router):
         app.include_router(router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
+    app.add_middleware(Idempotent)
     app.add_middleware(Logged)
-    app.add_middleware(Envelope)
+    app.add_middleware(Compressed)
+    app.add_middleware(Envelope, settings=settings)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

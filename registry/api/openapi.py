@@ -20,6 +20,7 @@ from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
 from registry.api.credit import models as credit_models
 from registry.api.credit import report_models as credit_report_models
+from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
@@ -79,11 +80,32 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
+    if is_named_write(route):
+        operation["parameters"] = [*operation.get("parameters", ()), _IDEMPOTENCY_KEY]
     by_status: dict[int, list[ProblemType]] = {}
     for kind in _problems_of(route):
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         operation["responses"][str(status)] = _response(kinds, route)
+
+
+def is_named_write(route: APIRoute) -> bool:
+    """Whether it changes something for a known client, who may name the request so that it is done once."""
+    changes = bool(set(route.methods) - {"GET", "HEAD"})
+    return changes and route.path not in NO_WRITES and security.rule_of(route) is not security.public
+
+
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "description": (
+        "Names the request, so that sending it again within 24 hours does nothing again and gets the same answer."
+        " 为请求命名：24小时内重发不会重复执行，并得到同一答复。"
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
 
 
 def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
@@ -95,6 +117,10 @@ def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
         yield from _SECURED
     if route.path not in UNLOGGED:
         yield problems.NOT_LOGGED
+    if set(route.methods) - {"GET", "HEAD"}:
+        yield problems.TOO_SLOW
+    if is_named_write(route):
+        yield from (problems.IDEMPOTENCY_KEY_REUSED, problems.ALREADY_DONE, problems.STILL_UNDER_WAY)
     names = {field.alias for field in route.dependant.query_params} | {
         field.alias for inner in route.dependant.dependencies for field in inner.query_params
     }
