@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from registry.domain.grants.projection import View
 from registry.storage.reads.datasets import DatasetState, SourceState
 from registry.storage.reads.pool import Row
 
@@ -65,8 +66,8 @@ def dataset_summary(dataset: DatasetState, at: datetime) -> dict[str, Any]:
     }
 
 
-def record(row: Row) -> dict[str, Any]:
-    """One version of a record.
+def record(row: Row, view: View) -> dict[str, Any]:
+    """One version of a record, as far as a grant shows it.
 
     ``stale`` is there only if what its source now has in its place was refused, ``marks`` only if something stands
     beside it.
@@ -79,13 +80,13 @@ def record(row: Row) -> dict[str, Any]:
         "valid_to": row["valid_to"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": _body(row),
+        "body": _body(row, view),
     }
-    return _with_marks(_with_stale(found, row), row)
+    return _with_marks(_with_stale(found, row, view), row)
 
 
-def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
-    """One entry of the change feed."""
+def change(row: Row, names: Mapping[int, str], view: View) -> dict[str, Any]:
+    """One entry of the change feed, as far as a grant shows it."""
     found = {
         "id": f"{row['xid']}-{row['seq']}",
         "dataset": names[row["dataset_id"]],
@@ -96,9 +97,9 @@ def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
         "at": row["at"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": _body(row),
+        "body": _body(row, view),
     }
-    return _with_marks(_with_stale(found, row), row)
+    return _with_marks(_with_stale(found, row, view), row)
 
 
 def etag(row: Row) -> str:
@@ -116,8 +117,10 @@ def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def _body(row: Row) -> orjson.Fragment | None:
-    return None if row["body"] is None else orjson.Fragment(row["body"])
+def _body(row: Row, view: View) -> orjson.Fragment | dict[str, Any] | None:
+    if row["body"] is None:
+        return None
+    return orjson.Fragment(row["body"]) if view.is_everything else view.of(orjson.loads(row["body"]))
 
 
 def _with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:
@@ -125,8 +128,14 @@ def _with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:
     return {**found, "marks": marks} if marks else found
 
 
-def _with_stale(found: dict[str, Any], row: Row) -> dict[str, Any]:
+def _with_stale(found: dict[str, Any], row: Row, view: View) -> dict[str, Any]:
     if row["stale_since"] is not None:
         reasons: Iterable[Any] = itertools.chain.from_iterable(orjson.loads(row["stale_reasons"]))
-        found["stale"] = {"since": row["stale_since"], "reasons": list(reasons)}
+        found["stale"] = {"since": row["stale_since"], "reasons": [each for each in reasons if _may_say(each, view)]}
     return found
+
+
+def _may_say(reason: Mapping[str, Any], view: View) -> bool:
+    """Whether why a record was refused speaks of no field that is not granted."""
+    top = str(reason.get("pointer", "")).removeprefix("/").partition("/")[0]
+    return view.fields is None or top in view.fields
