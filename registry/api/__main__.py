@@ -22,6 +22,9 @@ def main() -> int:
     except (ApiSettingsError, LicenceTypeError, RuleFileError, TokenKeyError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"the API cannot listen: {error}\n")
+        return 1
     return 0
 
 

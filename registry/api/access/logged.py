@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,14 @@ LOGGED_PUBLIC = frozenset({"/api/v1/token", "/api/v1/credit/reports/{number}"})
 """Addresses that anyone may ask, whose good answers are logged all the same."""
 PROCESS = secrets.token_hex(6)
 """Tells the processes of a hub apart, from start to end."""
+
+
+def _another_process() -> None:
+    global PROCESS  # noqa: PLW0603  (a worker is a fork of the process that was started, and another one)
+    PROCESS = secrets.token_hex(6)
+
+
+os.register_at_fork(after_in_child=_another_process)
 _NAME = re.compile(r"[a-z0-9_]{1,63}")
 _SUBJECTS = (
     re.compile(rb'"entity":"([0-9A-Z]{18})"'),
