@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -185,7 +186,9 @@ def resume(connection: psycopg.Connection, subscription: str, owner: str | None 
     found = one(connection, subscription, owner)
     if owner is not None and found.reason is Reason.OPERATOR:
         raise SubscriptionError(
-            "paused_by_operator", "由运营方暂停，须由运营方恢复", "the operator paused it, and only the operator resumes it"
+            "paused_by_operator",
+            "由运营方暂停，须由运营方恢复",
+            "the operator paused it, and only the operator resumes it",
         )
     _write(
         connection,
@@ -225,7 +228,9 @@ def end(connection: psycopg.Connection, subscription: str, owner: str | None = N
 
 def request_test(connection: psycopg.Connection, subscription: str, owner: str | None = None) -> None:
     """Have an event sent that tells nothing, whatever state it is in. Raises NoSubscription."""
-    _write(connection, subscription, owner, "test_requested_at = clock_timestamp(), tested_at = NULL, test_result = NULL")
+    _write(
+        connection, subscription, owner, "test_requested_at = clock_timestamp(), tested_at = NULL, test_result = NULL"
+    )
 
 
 def new_secret(
@@ -274,13 +279,13 @@ def redeliver(
 
 
 def _write(
-    connection: psycopg.Connection, subscription: str, owner: str | None, change: str, **values: object
+    connection: psycopg.Connection, subscription: str, owner: str | None, change: LiteralString, **values: object
 ) -> None:
     """Change one subscription, and say so to the service. ``change`` is written here, never by a caller elsewhere."""
     statement = sql.SQL(
         "UPDATE registry.subscription SET {}, changed_at = clock_timestamp()"
         " WHERE id = %(id)s AND state <> 'ended' AND (%(owner)s::text IS NULL OR client_id = %(owner)s)"
-    ).format(sql.SQL(change))  # type: ignore[arg-type]
+    ).format(sql.SQL(change))
     if not connection.execute(statement, {"id": subscription, "owner": owner, **values}).rowcount:
         raise NoSubscription(subscription)
 

@@ -2,7 +2,8 @@
 
 A receiver may refuse one message (it answers 400 or 422, say): then that message is tried a few times, put among the
 dead letters, and the next ones go on. Or the receiver fails altogether (nobody answers, 5xx, 401, 404, 429 ...): then
-it is tried less and less often until the time is up, and the subscription pauses. 410 pauses it at once.
+it is tried less and less often until the time is up, and the subscription pauses before that message; who resumes it
+gets everything from there. 410 pauses it at once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Next(StrEnum):
     DEAD_LETTER = "dead_letter"
     """This message is given up; the next one may be taken."""
     PAUSE = "pause"
-    """The receiver is given up: the message becomes a dead letter, and nothing more is sent."""
+    """The receiver is given up: nothing more is sent until somebody resumes, and then this message first."""
 
 
 @dataclass(frozen=True, slots=True)

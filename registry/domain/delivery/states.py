@@ -37,7 +37,7 @@ WORDS: Mapping[Reason, tuple[str, str]] = {
     Reason.CLIENT_REVOKED: ("客户端已被撤销", "the client has been revoked"),
     Reason.GRANT_ENDED: ("授权已撤销或到期", "the grant was revoked or has run out"),
     Reason.GRANT_NEEDS_PURPOSE: (
-        "授权要求说明用途或案号，订阅没有", "the grant wants a purpose or case number that the subscription does not state",
+        "授权要求说明用途或案号，订阅没有", "the grant wants a purpose or case that the subscription does not state",
     ),
     Reason.NOT_VERIFIED: ("接收方没有确认", "the receiver did not agree to be sent to"),
     Reason.RECEIVER_FAILING: ("接收方长时间无法送达", "the receiver could not be reached until the time was up"),
