@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -96,7 +96,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.api = state
     app.state.signs_the_log = True
-    api = APIRouter(prefix=PREFIX)
     for module in (
         token,
         catalogue,
@@ -119,8 +118,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         credit_reports,
         audit,
     ):
-        api.include_router(module.router)
-    app.include_router(api)
+        app.include_router(module.router, prefix=PREFIX)
     app.include_router(licences.addresses)
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
