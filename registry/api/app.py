@@ -27,6 +27,7 @@ from registry.api.representations import answer
 from registry.api.routes import audit, batches, changes, datasets, entities, health, quarantine, records, token
 from registry.api.routes import problems as problem_pages
 from registry.api.routes.catalogue import listing as catalogue
+from registry.api.routes.catalogue import manual
 from registry.api.routes.catalogue import pages as catalogue_pages
 from registry.api.routes.credit import cases as credit_cases
 from registry.api.routes.credit import consents as credit_consents
@@ -122,7 +123,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(licences.addresses)
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
-    for router in (catalogue.addresses, catalogue_pages.router):
+    for router in (catalogue.addresses, catalogue_pages.router, manual.router):
         app.include_router(router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
     app.add_middleware(Idempotent)

@@ -19,6 +19,7 @@ from schemas.changes import changes
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, permit, permits
 from tests.api.test_description import described, errors
+from tests.registry.feeding import Feeder, Row
 
 VCARD = Namespace("http://www.w3.org/2006/vcard/ns#")
 
@@ -68,6 +69,12 @@ def test_what_was_promised_is_held_against_what_came(filled: Api, registry_url: 
     assert source["freshness_seconds"] == 7200
     assert source["kept"][0] == {"days": 30, "batches": 2, "in_time": 1, "share": 0.5}
     assert [each["days"] for each in source["kept"]] == [30, 90]
+    things = Feeder(registry_url)
+    things.feed([Row({"id": "1"})])
+    things.feed([Row({"id": "2"})])
+    (unpromised,) = get(filled, "/api/v1/catalogue/thing")["freshness"]
+    assert unpromised["freshness_seconds"] is None
+    assert unpromised["kept"][0] == {"days": 30, "batches": 0, "in_time": 0, "share": None}
 
 
 def test_quality_is_counted_from_refusals_and_a_sample(filled: Api) -> None:

@@ -57,7 +57,7 @@ def test_a_problem_has_its_members(api: Api) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/v1", "/api/v2/datasets", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/nothing", "/api/v1", "/api/v2/datasets", "/openapi.json"])
 def test_what_is_not_there_is_a_problem_too(api: Api, path: str) -> None:
     answer = api.anyone.ask(path)
 

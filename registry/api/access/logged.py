@@ -64,6 +64,8 @@ UNLOGGED: Mapping[str, str] = {
     "/catalogue.ttl": _CATALOGUE,
     "/schemas/datasets/{dataset}/{version}.json": _CATALOGUE,
     "/schemas/code-lists/{name}.json": _CATALOGUE,
+    "/docs": _HUB,
+    "/docs/{page}": _HUB,
     "/healthz": _HUB,
     "/readyz": _HUB,
     "/problems": _HUB,

@@ -22,7 +22,7 @@ class Punctuality:
 
     days: int
     batches: int
-    """Those before which there was another one, so that its age then can be told."""
+    """Those before which there was another one, so that its age then can be told; 0 if nothing is promised."""
     in_time: int
     """Those that came before what they followed was older than promised."""
 
@@ -61,7 +61,9 @@ WITH followed AS (
     FROM registry.batch WHERE state = 'published' AND ended_at > now() - $1::interval
 )
 SELECT c.dataset_id, c.name, c.owner_name, c.owner_email, w.days,
-       count(f.age) FILTER (WHERE f.ended_at > now() - make_interval(days => w.days)) AS batches,
+       count(f.age) FILTER (
+           WHERE f.ended_at > now() - make_interval(days => w.days) AND c.freshness IS NOT NULL
+       ) AS batches,
        count(f.age) FILTER (
            WHERE f.ended_at > now() - make_interval(days => w.days) AND f.age <= c.freshness
        ) AS in_time
