@@ -15,6 +15,7 @@ from registry.api.access import models as access_models
 from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
 from registry.api.catalogue import models as catalogue_models
+from registry.api.bulk import models as bulk_models
 from registry.api.credit import case_models as credit_case_models
 from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
@@ -33,7 +34,8 @@ _COMMON = (
     problems.INTERNAL,
 )
 _DATABASE = (problems.DATABASE_UNAVAILABLE, problems.BUSY, problems.TOOK_TOO_LONG)
-_SECURED = (problems.UNAUTHENTICATED, problems.NOT_GRANTED, *_DATABASE)
+_IDENTIFIED = (problems.TOO_MANY_REQUESTS, problems.ISSUER_UNAVAILABLE, *_DATABASE)
+_SECURED = (problems.UNAUTHENTICATED, problems.NOT_GRANTED, *_IDENTIFIED)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_match_models).values(),
         *vars(credit_report_models).values(),
         *vars(access_models).values(),
+        *vars(bulk_models).values(),
         *vars(catalogue_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
@@ -111,7 +114,9 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
 def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
     rule: Callable[..., Any] | None = security.rule_of(route)
     yield from _COMMON
-    if rule is security.sharing_client or (rule is security.public and _TRUST & set(route.tags)):
+    if rule is security.sharing_client:
+        yield from _IDENTIFIED
+    elif rule is security.public and _TRUST & set(route.tags):
         yield from _DATABASE
     elif rule is not security.public:
         yield from _SECURED
@@ -137,6 +142,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     (re.compile(pattern), kinds)
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
+        (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE, problems.PURPOSE_NOT_GRANTED)),
         (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
         (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
@@ -155,7 +161,10 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/credit/matches/\{match\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/audit/checkpoint$", (problems.SIGNING_UNAVAILABLE,)),
         (r"/audit/proof/", (problems.NOT_FOUND,)),
-        (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
+        (r"/exports$", (problems.INVALID_BODY, problems.TOO_MANY_EXPORTS)),
+        (r"/exports/\{export\}/parts/", (problems.EXPORT_ENDED, problems.NOT_ACCEPTABLE)),
+        (r"/records/lookup$", (problems.INVALID_BODY,)),
+        (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, problems.TOO_MANY_ATTEMPTS, *_DATABASE)),
         (r"^/readyz$", (problems.NOT_READY,)),
     )
 )

@@ -54,6 +54,12 @@ INVALID_CURSOR = _caller(
     "使用同一查询上一页返回的 next，不要修改；其他参数须与上一页相同。",
     "Send the next of the previous page unchanged, with the same other parameters; or start again without it.",
 )  # fmt: skip
+CURSOR_TOO_OLD = _caller(
+    "cursor-too-old", 410, "游标早于保留的变更", "The changes after this cursor are no longer kept",
+    "变更保留400天（登记库迁移后也须重新开始）。先以 after=end 取得新游标，再通读或导出全部记录，然后从该游标继续。",
+    "Changes are kept for 400 days; a registry that was moved begins anew. Take a new cursor with after=end, then read "
+    "or export the records, then follow from that cursor.",
+)  # fmt: skip
 INVALID_ENTITY_CODE = _caller(
     "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
@@ -102,6 +108,11 @@ PURPOSE_NOT_GRANTED = _caller(
     "purpose-not-granted", 403, "用途不在授权范围内", "The grant does not cover what the request is for",
     "以请求头 Access-Purpose（必要时 Case-Number）说明授权内的用途，或申请变更授权。",
     "State a granted purpose in Access-Purpose (and the case in Case-Number), or apply for the grant to be changed.",
+)  # fmt: skip
+QUOTA_USED_UP = _caller(
+    "quota-used-up", 429, "当日调用次数已用完", "The grant's answers of this day are used up",
+    "北京时间次日零时后重试（见 Retry-After），或申请提高授权的每日次数。",
+    "Try again after midnight, China Standard Time (Retry-After), or apply for a grant with a higher daily quota.",
 )  # fmt: skip
 NOT_FOUND = _caller(
     "not-found", 404, "没有找到", "There is nothing here",
@@ -177,6 +188,10 @@ TOO_SLOW = _caller(
     "request-too-slow", 408, "请求发送过慢", "The request did not arrive in time",
     "检查网络后重试；detail 说明时限。", "Look at the network, then try again; the detail names the limit.",
 )  # fmt: skip
+TOO_MANY_EXPORTS = _caller(
+    "too-many-exports", 429, "未到期的导出任务过多", "The client has too many exports that are not over",
+    "继续或等待已有的导出任务；GET 同一地址可列出。", "Go on with one of them: GET on the same address lists them.",
+)  # fmt: skip
 EXPORT_ENDED = _caller(
     "export-ended", 410, "导出任务已失效", "The export is over",
     "重新开始导出；detail 说明原因。", "Begin a new export; the detail says why this one is over.",
@@ -215,12 +230,14 @@ INTERNAL = ProblemType(
 TYPES: Mapping[str, ProblemType] = {
     kind.name: kind
     for kind in (
-        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, AMBIGUOUS_IDENTIFIER,
-        INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, PURPOSE_NOT_GRANTED, NOT_FOUND,
-        METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
-        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
-        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
-        TOO_MANY_ATTEMPTS, TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE, STILL_UNDER_WAY, TOO_SLOW, EXPORT_ENDED,
+        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, CURSOR_TOO_OLD, INVALID_ENTITY_CODE,
+        AMBIGUOUS_IDENTIFIER, INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED,
+        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
+        WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
+        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
+        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL, TOO_MANY_ATTEMPTS,
+        TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE, STILL_UNDER_WAY, TOO_SLOW,
+        TOO_MANY_EXPORTS, EXPORT_ENDED,
     )
 }  # fmt: skip
 

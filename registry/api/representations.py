@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
+from registry.delivery import feed
 from registry.domain.grants.projection import View
 from registry.storage.reads.datasets import DatasetState, SourceState
 from registry.storage.reads.pool import Row
-
-OPERATIONS = {"n": "new", "c": "changed", "d": "deleted", "m": "marked"}
-_MARKS = ("disputed_since", "repaired_at", "withdrawn_at")
 
 
 def answer(content: Any, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
@@ -80,31 +77,14 @@ def record(row: Row, view: View) -> dict[str, Any]:
         "valid_to": row["valid_to"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": _body(row, view),
+        "body": feed.body(row, view),
     }
-    return _with_marks(_with_stale(found, row, view), row)
-
-
-def change(row: Row, names: Mapping[int, str], view: View) -> dict[str, Any]:
-    """One entry of the change feed, as far as a grant shows it."""
-    found = {
-        "id": f"{row['xid']}-{row['seq']}",
-        "dataset": names[row["dataset_id"]],
-        "key": row["key"],
-        "entity": row["entity"],
-        "operation": OPERATIONS[row["operation"]],
-        "version": row["seq"],
-        "at": row["at"],
-        "connector": row["connector"],
-        "batch": row["batch_id"],
-        "body": _body(row, view),
-    }
-    return _with_marks(_with_stale(found, row, view), row)
+    return feed.with_marks(feed.with_stale(found, row, view), row)
 
 
 def etag(row: Row) -> str:
     """Changes with the version, and with what is said about it. Weak: the age of the data is not in it."""
-    said = [row["stale_since"], *(row[name] for name in _MARKS)]
+    said = [row["stale_since"], *(row[name] for name in feed.MARKS)]
     parts = ["" if moment is None else f"{int(moment.timestamp() * 1_000_000)}" for moment in said]
     return f'W/"{"-".join([str(row["version"]), *parts]).rstrip("-")}"'
 
@@ -115,27 +95,3 @@ def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
         name: orjson.Fragment(value) if name in json_columns and value is not None else value
         for name, value in row.items()
     }
-
-
-def _body(row: Row, view: View) -> orjson.Fragment | dict[str, Any] | None:
-    if row["body"] is None:
-        return None
-    return orjson.Fragment(row["body"]) if view.is_everything else view.of(orjson.loads(row["body"]))
-
-
-def _with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:
-    marks = {name: row[name] for name in _MARKS if row[name] is not None}
-    return {**found, "marks": marks} if marks else found
-
-
-def _with_stale(found: dict[str, Any], row: Row, view: View) -> dict[str, Any]:
-    if row["stale_since"] is not None:
-        reasons: Iterable[Any] = itertools.chain.from_iterable(orjson.loads(row["stale_reasons"]))
-        found["stale"] = {"since": row["stale_since"], "reasons": [each for each in reasons if _may_say(each, view)]}
-    return found
-
-
-def _may_say(reason: Mapping[str, Any], view: View) -> bool:
-    """Whether why a record was refused speaks of no field that is not granted."""
-    top = str(reason.get("pointer", "")).removeprefix("/").partition("/")[0]
-    return view.fields is None or top in view.fields
