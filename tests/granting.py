@@ -12,11 +12,13 @@ from typing import Any
 
 from registry.api.access import clients
 from registry.api.access.clients import NewClient
-from registry.domain.grants.terms import Terms
+from registry.domain.grants.terms import GrantError, Terms
 from registry.grants import giving
 from registry.grants.giving import HeldGrant
 from registry.storage.database import connect
 from schemas import catalogue
+
+__all__ = ["SCHEMAS", "GrantError", "enter", "everything", "grant", "revoke"]
 
 SCHEMAS = Path(__file__).parent / "schemas_of_tests"
 """Schemas of the datasets that tests bring along; for the variable SHUQIAO_SCHEMAS."""
@@ -57,3 +59,9 @@ def _sets(terms: Mapping[str, Any]) -> dict[str, Any]:
     if "rows" in found:
         found["rows"] = {name: frozenset(values) for name, values in found["rows"].items()}
     return found
+
+
+def revoke(url: str, grant_id: int) -> HeldGrant:
+    """End a grant."""
+    with connect(url) as connection:
+        return giving.revoke(connection, grant_id, by="a test", reason="no longer needed")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -23,6 +25,7 @@ from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
 from registry.api.settings import ApiSettings
 from registry.audit.writer import AccessLog
+from registry.domain.bulk.counts import Group
 from registry.domain.grants.grant import Grant
 from registry.storage.reads import clients, datasets, grants
 from registry.storage.reads.clients import Client
@@ -89,11 +92,17 @@ class ApiState:
         issuer = settings.access.external_issuer
         self.external_tokens = ExternalTokens(issuer) if issuer else None
         """None unless the settings trust an issuer elsewhere."""
+        self.bulk = Gate(2, 16)
+        """Parts of exports, look-ups of many keys, counts: so many at once, whoever asks."""
+        self.counted: OrderedDict[tuple[object, ...], Sequence[Group]] = OrderedDict()
+        """What was counted today: counts are those of the last midnight."""
         self.closing = asyncio.Event()
         """Set when the server is told to end: whoever waits for changes answers at once."""
         self._datasets = Remembered(lambda: datasets.all_datasets(self.pool), settings.catalogue_seconds)
         self._quality = Remembered(lambda: quality(self.pool), settings.quality_seconds)
         self.catalogue = default_catalogue()
+        self.used_up: dict[int, date] = {}
+        """Grants whose quota of a day is known to be used up: spares the read, the log counts all the same."""
         self._clients: dict[tuple[str, bool], Remembered[Known]] = {}
 
     async def datasets(self) -> Mapping[str, DatasetState]:

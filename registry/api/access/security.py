@@ -48,6 +48,7 @@ from registry.api.access.clients import (
 )
 from registry.api.access.credentials import Method
 from registry.api.access.purpose import AccessPurpose, CaseNumber, given
+from registry.api.access.quotas import use
 from registry.api.access.tokens import TokenRefused
 from registry.api.parameters import only_declared
 from registry.api.problems import (
@@ -223,8 +224,12 @@ def granted(caller: Caller, dataset: str) -> Grant:
     raise Problem(NOT_GRANTED, zh, en, members={"dataset": dataset})
 
 
-def expect_purpose(request: Request, grant: Grant) -> None:
-    """Raise Problem unless a request says what its grant wants to know of it: the purpose, and the case."""
+def expect_purpose(request: Request, grant: Grant, *, answers: int = 1) -> None:
+    """Let a request use a grant: it says what the grant wants to know of it, and counts for so many answers.
+
+    For every read of records, before it. Raises Problem if the purpose or case is missing, or the day's quota used up.
+    """
+    use(request, grant, answers)
     if not grant.purposes and not grant.case_number:
         return
     purpose, case_number = given(request.headers)

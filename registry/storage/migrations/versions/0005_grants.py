@@ -37,7 +37,7 @@ COMMENT ON TABLE registry.access_grant IS 'What lets a client read a dataset 授
 CREATE TABLE registry.access_grant_use (
     grant_id bigint NOT NULL REFERENCES registry.access_grant,
     day date NOT NULL,
-    uses bigint NOT NULL CHECK (uses > 0),
+    uses bigint NOT NULL CHECK (uses >= 0),
     last_used_at timestamptz NOT NULL,
     PRIMARY KEY (grant_id, day)
 ) WITH (fillfactor = 50);
