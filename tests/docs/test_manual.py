@@ -75,7 +75,8 @@ def test_every_page_is_served_in_the_language_that_is_wanted(api: Api) -> None:
     likes = {"en-GB,en;q=0.9,zh;q=0.1": "en", "zh-CN,zh;q=0.9,en": "zh-CN", "fr": "zh-CN", "": "zh-CN"}
     for liked, language in likes.items():
         answer = api.anyone.ask("/docs", headers={"Accept-Language": liked})
-        assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
+        assert answer.headers["Content-Language"] == language
+        assert "Accept-Language" in answer.headers["Vary"]
     assert api.anyone.ask("/docs", lang="en", headers={"Accept-Language": "zh"}).headers["Content-Language"] == "en"
     first = api.anyone.ask("/docs/errors")
     assert api.anyone.ask("/docs/errors", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304

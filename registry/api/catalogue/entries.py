@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from registry.api.representations import dataset_summary
@@ -80,14 +81,15 @@ def versions(dataset: DatasetState, base: str) -> list[dict[str, Any]]:
     references = sorted(
         (each for each in catalogue.references() if each.partition("@")[0] == name), key=_major, reverse=True
     )
+    older = dict(pairwise(references))
     return [
         {
             "schema_reference": reference,
             "schema_address": schema_address(base, reference),
             "current": reference == dataset.schema,
-            "changes": _changes(older, reference),
+            "changes": _changes(older.get(reference), reference),
         }
-        for reference, older in zip(references, [*references[1:], None], strict=True)
+        for reference in references
     ]
 
 

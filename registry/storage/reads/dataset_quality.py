@@ -55,6 +55,9 @@ class Quality:
     """By connector."""
 
 
+NOTHING_KNOWN = Quality()
+"""Of a dataset that is newer than the last count."""
+
 _PUNCTUALITY = """
 WITH followed AS (
     SELECT connector_id, ended_at, ended_at - lag(started_at) OVER (PARTITION BY connector_id ORDER BY ended_at) AS age

@@ -16,6 +16,7 @@ from registry.api.parameters import IfNoneMatch
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import now
 from registry.api.state import state_of
+from registry.storage.reads.dataset_quality import NOTHING_KNOWN
 from schemas.errors import SchemaError, UnknownCodeList
 
 router = APIRouter(prefix="/catalogue", tags=["catalogue"], dependencies=[Public])
@@ -97,9 +98,8 @@ async def all_entries(request: Request, at: datetime) -> list[dict[str, Any]]:
     async with app.lookups.passed():
         quality = await app.quality()
         return [
-            entries.entry(dataset, quality[dataset.id], at, app.licensing.base)
+            entries.entry(dataset, quality.get(dataset.id, NOTHING_KNOWN), at, app.licensing.base)
             for dataset in (await app.datasets()).values()
-            if dataset.id in quality
         ]
 
 
@@ -109,9 +109,9 @@ async def one_entry(request: Request, name: str, at: datetime) -> dict[str, Any]
     async with app.lookups.passed():
         dataset = (await app.datasets()).get(name)
         quality = await app.quality()
-        if dataset is None or dataset.id not in quality:
+        if dataset is None:
             return None
-        return entries.detailed(dataset, quality[dataset.id], at, app.licensing.base)
+        return entries.detailed(dataset, quality.get(dataset.id, NOTHING_KNOWN), at, app.licensing.base)
 
 
 async def _graph(request: Request) -> list[dcat.Node]:
