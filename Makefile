@@ -16,7 +16,7 @@ test: ## the whole suite against real parts
 	@tools/install.sh run test
 	$(bin)/python -m pytest $(PYTEST)
 
-check: ## format, lint, types, import rules, the suite, and the suite against the built wheel
+check: ## format, lint, types, import rules, the suite, and what may differ in the built wheel
 	@tools/install.sh run test check
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .

@@ -34,12 +34,14 @@ import orjson
 import psutil
 
 from registry.api.access import clients
-from registry.api.access.access_log import AccessLog
 from registry.api.server import serve
 from registry.api.settings import from_environment
 from registry.audit import check, log, proofs
+from registry.audit.writer import AccessLog
 from registry.domain.audit.entry import Entry
 from registry.domain.batches import Limits, Mode
+from registry.domain.grants.terms import Terms
+from registry.grants import giving
 from registry.intake import batches
 from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
 from registry.intake.publish import publish
@@ -110,7 +112,9 @@ def _appends(url: str, seconds: float) -> Iterator[dict[str, Any]]:
 
 
 def _reads(url: str, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
-    client = clients.add(url, "bench", ["read:*"])
+    client = clients.add(url, "bench", [])
+    with connect(url) as connection:
+        giving.give(connection, client.id, "legal_entity", Terms(), given_by="bench")
     for mode in ("logged", "unwritten", "logged", "unwritten"):
         port = postgres.free_port()
         environment = {**os.environ, "SHUQIAO_DATABASE_URL": url, "SHUQIAO_TOKEN_KEY": str(folder / "key.pem")}

@@ -36,6 +36,11 @@ os.environ[key_file.VARIABLE] = str(PERSONAL_KEYS)
 atexit.register(shutil.rmtree, PERSONAL_KEYS.parent, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start a whole Airflow come first: at the end, one process would wait long for the other."""
+    items.sort(key=lambda item: item.get_closest_marker("airflow") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of this test process's own.
@@ -86,6 +91,7 @@ def registry_url(postgres: EmbeddedPostgres, registry_template: str) -> Iterator
 def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        # Copied as files: without fsync that costs two thirds of what copying through the log does.
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
         yield server.conninfo(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

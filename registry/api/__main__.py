@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from registry.api.access.tokens import TokenKeyError
+from registry.api.access.token_keys import TokenKeyError
 from registry.api.server import serve
 from registry.api.settings import ApiSettingsError, from_environment
 from registry.domain.credit.rule_files import RuleFileError
@@ -22,6 +22,9 @@ def main() -> int:
     except (ApiSettingsError, LicenceTypeError, RuleFileError, TokenKeyError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"the API cannot listen: {error}\n")
+        return 1
     return 0
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -15,15 +15,21 @@ from starlette.routing import Match
 from registry.api import problems
 from registry.api.access.logged import Logged
 from registry.api.access.security import Public, check_rules
-from registry.api.access.tokens import Tokens, load_key
+from registry.api.access.token_keys import TokenKeys
+from registry.api.access.tokens import Tokens
+from registry.api.compression import Compressed
 from registry.api.credit.answers import load_rules
 from registry.api.credit.refusals import refusal
+from registry.api.idempotency import Idempotent
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
 from registry.api.routes import audit, batches, changes, datasets, entities, health, quarantine, records, token
 from registry.api.routes import problems as problem_pages
+from registry.api.routes.catalogue import listing as catalogue
+from registry.api.routes.catalogue import manual
+from registry.api.routes.catalogue import pages as catalogue_pages
 from registry.api.routes.credit import cases as credit_cases
 from registry.api.routes.credit import consents as credit_consents
 from registry.api.routes.credit import counts as credit_counts
@@ -68,16 +74,18 @@ def create_app(settings: ApiSettings) -> FastAPI:
     """
     load_rules()
     _expect_place(settings.credit_place)
-    state = ApiState(settings, Tokens(load_key(settings.token_key), settings.token_seconds))
+    state = ApiState(settings, Tokens(TokenKeys(settings.token_key), settings.token_seconds, settings.base))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.pool.open()
-        signing = asyncio.create_task(state.checkpoints.keep_signing())
+        signing = asyncio.create_task(state.checkpoints.keep_signing()) if app.state.signs_the_log else None
         yield
-        signing.cancel()
-        await asyncio.wait([signing])
+        if signing is not None:
+            signing.cancel()
+            await asyncio.wait([signing])
         await state.access_log.close()
+        await state.attempts.close()
         await state.pool.close()
 
     app = FastAPI(
@@ -92,9 +100,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = state
-    api = APIRouter(prefix=PREFIX)
+    app.state.signs_the_log = True
     for module in (
         token,
+        catalogue,
         datasets,
         records,
         entities,
@@ -114,14 +123,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
         credit_reports,
         audit,
     ):
-        api.include_router(module.router)
-    app.include_router(api)
+        app.include_router(module.router, prefix=PREFIX)
     app.include_router(licences.addresses)
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)
+    for router in (catalogue.addresses, catalogue_pages.router, manual.router):
+        app.include_router(router)
     app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
+    app.add_middleware(Idempotent)
     app.add_middleware(Logged)
-    app.add_middleware(Envelope)
+    app.add_middleware(Compressed)
+    app.add_middleware(Envelope, settings=settings)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

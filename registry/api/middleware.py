@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -13,18 +14,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api import cross_origin
-from registry.api.problems import INTERNAL, INVALID_REQUEST, TOO_LONG, Problem, respond
+from registry.api.limits import PATH_BYTES, QUERY_BYTES, WAITING, Places, limited
+from registry.api.problems import INTERNAL, INVALID_REQUEST, TOO_LONG, TOOK_TOO_LONG, Problem, respond
+from registry.api.settings import ApiSettings
 
-QUERY_BYTES = 8192
-PATH_BYTES = 8192
-BODY_BYTES = 16384
-JSON_DOCUMENT_BYTES = 2 << 20
-PDF_DOCUMENT_BYTES = 20 << 20
-_DOCUMENTS = {"/credentials/verify", "/presentations/verify", "/credentials/issue"}
-"""Where a whole credential or a licence's PDF may be sent."""
-_PAGE = "/verify"
-_PAGE_BYTES = 80 << 20
-"""The page takes more than it reads, to be able to say that a file is too large."""
 _TRACE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _log = logging.getLogger("registry.api.access")
 
@@ -32,8 +25,9 @@ _log = logging.getLogger("registry.api.access")
 class Envelope:
     """The outermost layer of the application's own."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self._app, self._settings = app, settings
+        self._places = Places(settings.most_in_flight, settings.most_waiting)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; anything but HTTP passes through."""
@@ -50,7 +44,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", trace_id.encode())]
+                headers = [*message["headers"], (b"x-request-id", trace_id.encode()), *state.get("rate_limit", ())]
                 names = {name.lower() for name, _ in headers}
                 if b"cache-control" not in names:
                     cache = b"private, no-cache" if b"etag" in names else b"no-store"
@@ -61,7 +55,13 @@ class Envelope:
             await send(message)
 
         try:
-            await self._answer(scope, path, receive, send_with_headers)
+            with self._places.taken(path):
+                await self._answer(scope, path, receive, send_with_headers)
+        except (Problem, TimeoutError) as error:
+            if status:
+                raise
+            problem = error if isinstance(error, Problem) else Problem(TOOK_TOO_LONG)
+            await respond(Request(scope), problem)(scope, receive, send_with_headers)
         except Exception:
             logging.getLogger(__name__).exception("a request failed, trace id %s", trace_id)
             if status:
@@ -76,31 +76,12 @@ class Envelope:
             await at_once(scope, receive, send)
             return
         scope["path"] = path
-        await self._app(scope, _limited(receive, _body_bytes(scope)), send)
-
-
-def _body_bytes(scope: Scope) -> int:
-    """How long the body may be."""
-    if scope["path"] == _PAGE:
-        return _PAGE_BYTES
-    if scope["path"] not in _DOCUMENTS:
-        return BODY_BYTES
-    media_type = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return PDF_DOCUMENT_BYTES if media_type == b"application/pdf" else JSON_DOCUMENT_BYTES
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    size = 0
-
-    async def receive_some() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise Problem(TOO_LONG, f"请求体超过 {limit} 字节。", f"The body is longer than {limit} bytes.")
-        return message
-
-    return receive_some
+        bounded = limited(scope, receive, self._settings.body_seconds)
+        if scope["method"] != "GET" or path.startswith(WAITING):
+            await self._app(scope, bounded, send)  # what changes something is not given up halfway
+            return
+        async with asyncio.timeout(self._settings.answer_seconds):
+            await self._app(scope, bounded, send)
 
 
 def _refusal(scope: Scope) -> Response | None:

@@ -14,11 +14,14 @@ from registry.api import models, problems
 from registry.api.access import models as access_models
 from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
+from registry.api.catalogue import models as catalogue_models
+from registry.api.bulk import models as bulk_models
 from registry.api.credit import case_models as credit_case_models
 from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
 from registry.api.credit import models as credit_models
 from registry.api.credit import report_models as credit_report_models
+from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
@@ -31,7 +34,8 @@ _COMMON = (
     problems.INTERNAL,
 )
 _DATABASE = (problems.DATABASE_UNAVAILABLE, problems.BUSY, problems.TOOK_TOO_LONG)
-_SECURED = (problems.UNAUTHENTICATED, problems.NOT_GRANTED, *_DATABASE)
+_IDENTIFIED = (problems.TOO_MANY_REQUESTS, problems.ISSUER_UNAVAILABLE, *_DATABASE)
+_SECURED = (problems.UNAUTHENTICATED, problems.NOT_GRANTED, *_IDENTIFIED)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -60,6 +64,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_match_models).values(),
         *vars(credit_report_models).values(),
         *vars(access_models).values(),
+        *vars(bulk_models).values(),
+        *vars(catalogue_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -77,6 +83,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
+    if is_named_write(route):
+        operation["parameters"] = [*operation.get("parameters", ()), _IDEMPOTENCY_KEY]
     by_status: dict[int, list[ProblemType]] = {}
     for kind in _problems_of(route):
         by_status.setdefault(kind.status, []).append(kind)
@@ -84,15 +92,40 @@ def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
         operation["responses"][str(status)] = _response(kinds, route)
 
 
+def is_named_write(route: APIRoute) -> bool:
+    """Whether it changes something for a known client, who may name the request so that it is done once."""
+    changes = bool(set(route.methods) - {"GET", "HEAD"})
+    return changes and route.path not in NO_WRITES and security.rule_of(route) is not security.public
+
+
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "description": (
+        "Names the request, so that sending it again within 24 hours does nothing again and gets the same answer."
+        " 为请求命名：24小时内重发不会重复执行，并得到同一答复。"
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
+
+
 def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
     rule: Callable[..., Any] | None = security.rule_of(route)
     yield from _COMMON
-    if rule is security.sharing_client or (rule is security.public and _TRUST & set(route.tags)):
+    if rule is security.sharing_client:
+        yield from _IDENTIFIED
+    elif rule is security.public and _TRUST & set(route.tags):
         yield from _DATABASE
     elif rule is not security.public:
         yield from _SECURED
     if route.path not in UNLOGGED:
         yield problems.NOT_LOGGED
+    if set(route.methods) - {"GET", "HEAD"}:
+        yield problems.TOO_SLOW
+    if is_named_write(route):
+        yield from (problems.IDEMPOTENCY_KEY_REUSED, problems.ALREADY_DONE, problems.STILL_UNDER_WAY)
     names = {field.alias for field in route.dependant.query_params} | {
         field.alias for inner in route.dependant.dependencies for field in inner.query_params
     }
@@ -103,12 +136,13 @@ def _problems_of(route: APIRoute) -> Iterable[ProblemType]:
             yield from kinds
 
 
-_TRUST = {"trust", "credentials (VC API)"}
+_TRUST = {"trust", "credentials (VC API)", "catalogue"}
 """Routes that anyone may ask and that read the database."""
 _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     (re.compile(pattern), kinds)
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
+        (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE, problems.PURPOSE_NOT_GRANTED)),
         (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
         (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
@@ -127,7 +161,10 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/credit/matches/\{match\}/", (problems.INVALID_BODY, problems.CREDIT_REFUSED)),
         (r"/audit/checkpoint$", (problems.SIGNING_UNAVAILABLE,)),
         (r"/audit/proof/", (problems.NOT_FOUND,)),
-        (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, *_DATABASE)),
+        (r"/exports$", (problems.INVALID_BODY, problems.TOO_MANY_EXPORTS)),
+        (r"/exports/\{export\}/parts/", (problems.EXPORT_ENDED, problems.NOT_ACCEPTABLE)),
+        (r"/records/lookup$", (problems.INVALID_BODY,)),
+        (r"/token$", (problems.INVALID_CLIENT, problems.INVALID_SCOPE, problems.TOO_MANY_ATTEMPTS, *_DATABASE)),
         (r"^/readyz$", (problems.NOT_READY,)),
     )
 )

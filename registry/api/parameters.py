@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from registry.api.paging import LIMIT
 from registry.api.problems import INVALID_PARAMETER, UNKNOWN_PARAMETER, Problem, parameter_error
+from registry.domain.grants.projection import View
 from registry.storage.reads.records import Filter
 from schemas import catalogue, formats
 from schemas.errors import SchemaError
@@ -125,13 +126,16 @@ def declared(route: APIRoute) -> list[str]:
 _declared: dict[str, list[str]] = {}
 
 
-def filters(request: Request, reference: str) -> list[Filter]:
-    """The filters among a request's parameters, checked against the dataset's schema. Raises Problem."""
+def filters(request: Request, reference: str, view: View) -> list[Filter]:
+    """The filters among a request's parameters, checked against the dataset's schema. Raises Problem.
+
+    Only fields that the grant shows whole: what stands in another is not found out by seeking for it.
+    """
     own = declared(request.scope["route"])
     wanted = {name: text for name, text in request.query_params.items() if name not in own}
     if not wanted:
         return []
-    fields = filterable(reference)
+    fields = {name: field for name, field in filterable(reference).items() if view.shows(name)}
     refuse_unknown(list(wanted), [*own, *fields])
     found, errors = [], []
     for name, text in wanted.items():

@@ -54,6 +54,12 @@ INVALID_CURSOR = _caller(
     "使用同一查询上一页返回的 next，不要修改；其他参数须与上一页相同。",
     "Send the next of the previous page unchanged, with the same other parameters; or start again without it.",
 )  # fmt: skip
+CURSOR_TOO_OLD = _caller(
+    "cursor-too-old", 410, "游标早于保留的变更", "The changes after this cursor are no longer kept",
+    "变更保留400天（登记库迁移后也须重新开始）。先以 after=end 取得新游标，再通读或导出全部记录，然后从该游标继续。",
+    "Changes are kept for 400 days; a registry that was moved begins anew. Take a new cursor with after=end, then read "
+    "or export the records, then follow from that cursor.",
+)  # fmt: skip
 INVALID_ENTITY_CODE = _caller(
     "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
@@ -70,6 +76,21 @@ INVALID_CLIENT = _caller(
     "invalid-client", 401, "客户端认证失败", "The client is not known, its secret is wrong, or it has been revoked",
     "核对 client_id 和 client_secret，或联系数桥运营方。", "Check the id and the secret, or ask the hub's operator.",
 )  # fmt: skip
+TOO_MANY_ATTEMPTS = ProblemType(
+    "too-many-attempts", 429, "caller", "请求令牌过于频繁", "Tokens are asked for too often, or with wrong proofs",
+    "按 Retry-After 稍后重试；令牌在到期前可一直使用，请核对密钥或证书。",
+    "Try again after Retry-After. A token is good until it expires; check the secret, key or certificate.", 30,
+)  # fmt: skip
+TOO_MANY_REQUESTS = ProblemType(
+    "too-many-requests", 429, "caller", "请求过于频繁", "The client asks more often than it may",
+    "按 Retry-After 稍后重试；RateLimit 头说明余量，批量数据请用批量接口。",
+    "Try again after Retry-After; RateLimit tells what is left. For many records at once use the bulk interfaces.", 1,
+)  # fmt: skip
+ISSUER_UNAVAILABLE = ProblemType(
+    "issuer-unavailable", 503, "hub", "外部令牌签发方暂不可用", "The external issuer's keys cannot be fetched now",
+    "稍后按 Retry-After 重试；运营方须检查 SHUQIAO_TRUSTED_ISSUER。",
+    "Try again after Retry-After; the operator has to look at SHUQIAO_TRUSTED_ISSUER.", 10,
+)  # fmt: skip
 INVALID_SCOPE = _caller(
     "invalid-scope", 400, "申请的范围未获授权", "A scope was asked for that the client does not have",
     "只申请已授权的范围，或不写 scope。", "Ask only for granted scopes, or leave scope out to get all of them.",
@@ -82,6 +103,16 @@ UNAUTHENTICATED = _caller(
 NOT_GRANTED = _caller(
     "not-granted", 403, "未获授权", "The token's scopes do not allow this",
     "向资源所属部门申请授权。", "Apply to the owning department; the detail names the scope that is needed.",
+)  # fmt: skip
+PURPOSE_NOT_GRANTED = _caller(
+    "purpose-not-granted", 403, "用途不在授权范围内", "The grant does not cover what the request is for",
+    "以请求头 Access-Purpose（必要时 Case-Number）说明授权内的用途，或申请变更授权。",
+    "State a granted purpose in Access-Purpose (and the case in Case-Number), or apply for the grant to be changed.",
+)  # fmt: skip
+QUOTA_USED_UP = _caller(
+    "quota-used-up", 429, "当日调用次数已用完", "The grant's answers of this day are used up",
+    "北京时间次日零时后重试（见 Retry-After），或申请提高授权的每日次数。",
+    "Try again after midnight, China Standard Time (Retry-After), or apply for a grant with a higher daily quota.",
 )  # fmt: skip
 NOT_FOUND = _caller(
     "not-found", 404, "没有找到", "There is nothing here",
@@ -140,6 +171,31 @@ CREDIT_REFUSED = _caller(
     "reason 是稳定的代码；detail 说明原因，unmet 列出全部未满足的条件。",
     "reason is a stable code; the detail says why, and unmet lists every condition that is not met.",
 )  # fmt: skip
+IDEMPOTENCY_KEY_REUSED = _caller(
+    "idempotency-key-reused", 422, "Idempotency-Key 已用于另一请求", "The Idempotency-Key names another request",
+    "每个新的请求使用新的 Idempotency-Key；重发须与首次完全相同。",
+    "Give each new request a key of its own; what is sent again must be the same, byte by byte.",
+)  # fmt: skip
+ALREADY_DONE = _caller(
+    "already-done", 409, "该请求已执行，答复已不可得", "The request was carried out; its answer is lost",
+    "请查询结果；不要换用新的 Idempotency-Key 重发。", "Look at what it made; do not send it again under another key.",
+)  # fmt: skip
+STILL_UNDER_WAY = ProblemType(
+    "still-under-way", 409, "caller", "同一请求正在执行", "The same request is still under way",
+    "稍后按 Retry-After 以同一 Idempotency-Key 重试。", "Send it again after Retry-After, under the same key.", 2,
+)  # fmt: skip
+TOO_SLOW = _caller(
+    "request-too-slow", 408, "请求发送过慢", "The request did not arrive in time",
+    "检查网络后重试；detail 说明时限。", "Look at the network, then try again; the detail names the limit.",
+)  # fmt: skip
+TOO_MANY_EXPORTS = _caller(
+    "too-many-exports", 429, "未到期的导出任务过多", "The client has too many exports that are not over",
+    "继续或等待已有的导出任务；GET 同一地址可列出。", "Go on with one of them: GET on the same address lists them.",
+)  # fmt: skip
+EXPORT_ENDED = _caller(
+    "export-ended", 410, "导出任务已失效", "The export is over",
+    "重新开始导出；detail 说明原因。", "Begin a new export; the detail says why this one is over.",
+)  # fmt: skip
 SIGNING_UNAVAILABLE = ProblemType(
     "signing-unavailable", 503, "hub", "暂不能签名", "The hub cannot sign now",
     "已签好的内容仍可读取；运营方须为接口配置主密钥 SHUQIAO_MASTER_KEY。",
@@ -179,11 +235,14 @@ INTERNAL = ProblemType(
 TYPES: Mapping[str, ProblemType] = {
     kind.name: kind
     for kind in (
-        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, INVALID_ENTITY_CODE, AMBIGUOUS_IDENTIFIER,
-        INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED, NOT_FOUND, METHOD_NOT_ALLOWED,
-        TOO_LONG, MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
-        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
-        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL,
+        INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, CURSOR_TOO_OLD, INVALID_ENTITY_CODE,
+        AMBIGUOUS_IDENTIFIER, INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED,
+        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
+        WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
+        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
+        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL, TOO_MANY_ATTEMPTS,
+        TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE, STILL_UNDER_WAY, TOO_SLOW,
+        TOO_MANY_EXPORTS, EXPORT_ENDED,
     )
 }  # fmt: skip
 

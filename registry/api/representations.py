@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
+from registry.delivery import feed
+from registry.domain.grants.projection import View
 from registry.storage.reads.datasets import DatasetState, SourceState
 from registry.storage.reads.pool import Row
-
-OPERATIONS = {"n": "new", "c": "changed", "d": "deleted", "m": "marked"}
-_MARKS = ("disputed_since", "repaired_at", "withdrawn_at")
 
 
 def answer(content: Any, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
@@ -65,8 +63,8 @@ def dataset_summary(dataset: DatasetState, at: datetime) -> dict[str, Any]:
     }
 
 
-def record(row: Row) -> dict[str, Any]:
-    """One version of a record.
+def record(row: Row, view: View) -> dict[str, Any]:
+    """One version of a record, as far as a grant shows it.
 
     ``stale`` is there only if what its source now has in its place was refused, ``marks`` only if something stands
     beside it.
@@ -79,31 +77,14 @@ def record(row: Row) -> dict[str, Any]:
         "valid_to": row["valid_to"],
         "connector": row["connector"],
         "batch": row["batch_id"],
-        "body": _body(row),
+        "body": feed.body(row, view),
     }
-    return _with_marks(_with_stale(found, row), row)
-
-
-def change(row: Row, names: Mapping[int, str]) -> dict[str, Any]:
-    """One entry of the change feed."""
-    found = {
-        "id": f"{row['xid']}-{row['seq']}",
-        "dataset": names[row["dataset_id"]],
-        "key": row["key"],
-        "entity": row["entity"],
-        "operation": OPERATIONS[row["operation"]],
-        "version": row["seq"],
-        "at": row["at"],
-        "connector": row["connector"],
-        "batch": row["batch_id"],
-        "body": _body(row),
-    }
-    return _with_marks(_with_stale(found, row), row)
+    return feed.with_marks(feed.with_stale(found, row, view), row)
 
 
 def etag(row: Row) -> str:
     """Changes with the version, and with what is said about it. Weak: the age of the data is not in it."""
-    said = [row["stale_since"], *(row[name] for name in _MARKS)]
+    said = [row["stale_since"], *(row[name] for name in feed.MARKS)]
     parts = ["" if moment is None else f"{int(moment.timestamp() * 1_000_000)}" for moment in said]
     return f'W/"{"-".join([str(row["version"]), *parts]).rstrip("-")}"'
 
@@ -114,19 +95,3 @@ def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
         name: orjson.Fragment(value) if name in json_columns and value is not None else value
         for name, value in row.items()
     }
-
-
-def _body(row: Row) -> orjson.Fragment | None:
-    return None if row["body"] is None else orjson.Fragment(row["body"])
-
-
-def _with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:
-    marks = {name: row[name] for name in _MARKS if row[name] is not None}
-    return {**found, "marks": marks} if marks else found
-
-
-def _with_stale(found: dict[str, Any], row: Row) -> dict[str, Any]:
-    if row["stale_since"] is not None:
-        reasons: Iterable[Any] = itertools.chain.from_iterable(orjson.loads(row["stale_reasons"]))
-        found["stale"] = {"since": row["stale_since"], "reasons": list(reasons)}
-    return found

@@ -1,13 +1,17 @@
-"""Serving the API over HTTP, and ending in good order."""
+"""Serving the API over HTTP, by one process or several, and ending in good order."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
+import socket
 from types import FrameType
 
 import uvicorn
 
+from registry.api import workers
+from registry.api.access.tls import server_settings
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
@@ -20,7 +24,9 @@ class ApiServer(uvicorn.Server):
 
     def __init__(self, settings: ApiSettings) -> None:
         app = create_app(settings)
+        self._app = app
         self._state: ApiState = app.state.api
+        self._first_process: int | None = None
         super().__init__(
             uvicorn.Config(
                 app,
@@ -28,15 +34,30 @@ class ApiServer(uvicorn.Server):
                 port=settings.port,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # whose headers are believed: registry/api/access/presented.py
                 lifespan="on",
                 log_config=None,
+                loop="uvloop",
                 timeout_graceful_shutdown=CLOSING_SECONDS,
                 timeout_keep_alive=30,
                 h11_max_incomplete_event_size=32768,
+                **server_settings(settings.access),
             )
         )
         # It writes paths and queries, which may hold personal data; the middleware writes its own line.
         logging.getLogger("uvicorn.access").disabled = True
+
+    def work(self, place: workers.Place) -> None:
+        """Be one of several processes, until told to end or until the first of them is gone."""
+        self._first_process = place.first_process
+        self._app.state.signs_the_log = place.number == 0
+        self.run([place.listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open what is needed and listen."""
+        await super().startup(sockets)
+        if self._first_process is not None:
+            asyncio.get_running_loop().add_reader(self._first_process, self.end)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM or Ctrl-C."""
@@ -55,10 +76,14 @@ class ApiServer(uvicorn.Server):
 
 
 def serve(settings: ApiSettings) -> None:
-    """Run until told to end."""
+    """Run until told to end. Raises OSError if the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     server = ApiServer(settings)
-    # Rules, schemas and routes stay as long as the process: looking through them for garbage would halt every reader.
+    # Rules, schemas and routes stay as long as the process: looking through them for garbage would halt every reader,
+    # and give each worker a copy of its own.
     gc.collect()
     gc.freeze()
-    server.run()
+    if settings.workers == 1:
+        server.run()
+    else:
+        workers.run(settings.workers, settings.host, settings.port, server.work)

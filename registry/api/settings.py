@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.api.access import options
+from registry.api.access.options import AccessOptions, OptionError
 from registry.domain import public_address
 from registry.signing import master_key
 from registry.signing.master_key import MasterKey, MasterKeyError
+
+USUAL_WORKERS = 4
+MOST_WORKERS = 64
 
 
 class ApiSettingsError(ValueError):
@@ -26,12 +31,16 @@ class ApiSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     """0: any free port."""
+    workers: int = 1
+    """Processes that answer, on one port; from the environment: one for each processor, but no more than 4."""
     token_seconds: int = 900
     """How long a token is good for."""
     client_check_seconds: float = 1.0
     """A revoked client's tokens stop working within this time."""
     catalogue_seconds: float = 1.0
     """Datasets and the age of their data are read again after this time."""
+    quality_seconds: float = 300.0
+    """What the catalogue says of quality is counted again after this time."""
     pool_size: int = 10
     statement_seconds: float = 10.0
     access_log_seconds: float = 5.0
@@ -40,6 +49,14 @@ class ApiSettings:
     """How often the access log is signed, if anything was added."""
     feed_poll_seconds: float = 0.5
     """How often a waiting reader of the change feed looks again."""
+    most_in_flight: int = 256
+    """Requests that one process has under way at once; more are told to come back (503)."""
+    most_waiting: int = 5000
+    """Readers that wait for changes in one process, beside those."""
+    answer_seconds: float = 30.0
+    """How long a read may take altogether."""
+    body_seconds: float = 20.0
+    """How long a request's body may take to arrive."""
     public_url: str = ""
     """Where the world reaches this hub, without a slash at its end: part of everything that is signed."""
     master_key: MasterKey | None = field(default=None, repr=False)
@@ -49,6 +66,9 @@ class ApiSettings:
 
     credit_place: str = "national"
     """By whose rules repairs and objections are handled: a place of ``registry/credit_rules/cases``."""
+
+    access: AccessOptions = field(default_factory=AccessOptions)
+    """How clients prove who they are."""
 
     @property
     def base(self) -> str:
@@ -71,17 +91,44 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int | No
         token_key=key,
         host=given.get("SHUQIAO_API_HOST") or "127.0.0.1",
         port=_port(given.get("SHUQIAO_API_PORT") or "8000") if port is None else port,
+        workers=_workers(given.get("SHUQIAO_API_WORKERS") or ""),
         public_url=_public_url(given.get("SHUQIAO_PUBLIC_URL") or ""),
         master_key=_master_key(given),
         licence_types=_folders("SHUQIAO_LICENCE_TYPES", given.get("SHUQIAO_LICENCE_TYPES", "")),
         credit_place=given.get("SHUQIAO_CREDIT_PLACE") or "national",
+        access=_access(given),
     )
+
+
+def _access(given: Mapping[str, str]) -> AccessOptions:
+    try:
+        return options.from_environment(given)
+    except OptionError as error:
+        raise ApiSettingsError(str(error)) from None
 
 
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 1 << 16:
         return int(text)
     raise ApiSettingsError(f"SHUQIAO_API_PORT cannot be {text!r}; expected a port number, 1 to 65535 (0: any free one)")
+
+
+def _workers(text: str) -> int:
+    if not text:
+        return min(processors(), USUAL_WORKERS)
+    if text.isdecimal() and 1 <= int(text) <= MOST_WORKERS:
+        return int(text)
+    raise ApiSettingsError(
+        f"SHUQIAO_API_WORKERS cannot be {text!r}; expected a number of processes, 1 to {MOST_WORKERS}"
+    )
+
+
+def processors() -> int:
+    """How many this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
 
 
 def _public_url(text: str) -> str:

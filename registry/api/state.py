@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
 
-from registry.api.access.access_log import AccessLog
+from registry.api.access.allowance import Allowances
+from registry.api.access.attempts import Attempts
+from registry.api.access.authentication import Authentication
 from registry.api.access.checkpoints import Checkpoints
+from registry.api.access.external_issuer import ExternalTokens
 from registry.api.access.gate import Gate
+from registry.api.access.presented import Presented
 from registry.api.access.tokens import Tokens
 from registry.api.licences.licensing import Licensing
 from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
 from registry.api.settings import ApiSettings
-from registry.storage.reads import clients, datasets
+from registry.audit.writer import AccessLog
+from registry.domain.bulk.counts import Group
+from registry.domain.grants.grant import Grant
+from registry.storage.reads import clients, datasets, grants
 from registry.storage.reads.clients import Client
+from registry.storage.reads.dataset_quality import Quality, quality
 from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.pool import Pool
+from schemas.catalogue import default_catalogue
 
 Value = TypeVar("Value")
 
@@ -50,6 +62,14 @@ class Remembered(Generic[Value]):
         return self._value if time.monotonic() - self._read_at < self._seconds else None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A client, if there is one of that id, and what it may read, by dataset."""
+
+    client: Client | None
+    grants: Mapping[str, Grant]
+
+
 class ApiState:
     """The parts of a running API. Raises LicenceTypeError with everything that is wrong with a type's file."""
 
@@ -59,33 +79,57 @@ class ApiState:
         self.access_log = AccessLog(settings.database_url, wait_seconds=settings.access_log_seconds)
         self.licensing = Licensing(settings, self.pool)
         self.checkpoints = Checkpoints(self.licensing, settings.checkpoint_seconds)
-        self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwk)
+        self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwks)
         self.verifier = Verifier(self.trust, self.pool, settings.base)
         self.lookups = Gate(8, 64)
         """The public pages: so many look-ups at once, whoever asks."""
-        self.hashing = asyncio.Semaphore(2)
-        """Secrets are hashed slowly on purpose: a few at a time."""
+        self.presented = Presented(settings.access)
+        self.attempts = Attempts(settings.database_url)
+        self.authentication = Authentication(
+            self.pool, self.presented, self.attempts, (settings.base, f"{settings.base}/api/v1/token")
+        )
+        self.allowances = Allowances(settings.access.requests_per_second)
+        issuer = settings.access.external_issuer
+        self.external_tokens = ExternalTokens(issuer) if issuer else None
+        """None unless the settings trust an issuer elsewhere."""
+        self.bulk = Gate(2, 16)
+        """Parts of exports, look-ups of many keys, counts: so many at once, whoever asks."""
+        self.counted: OrderedDict[tuple[object, ...], Sequence[Group]] = OrderedDict()
+        """What was counted today: counts are those of the last midnight."""
         self.closing = asyncio.Event()
         """Set when the server is told to end: whoever waits for changes answers at once."""
         self._datasets = Remembered(lambda: datasets.all_datasets(self.pool), settings.catalogue_seconds)
-        self._clients: dict[str, Remembered[tuple[Client | None]]] = {}
+        self._quality = Remembered(lambda: quality(self.pool), settings.quality_seconds)
+        self.catalogue = default_catalogue()
+        self.used_up: dict[int, date] = {}
+        """Grants whose quota of a day is known to be used up: spares the read, the log counts all the same."""
+        self._clients: dict[tuple[str, bool], Remembered[Known]] = {}
 
     async def datasets(self) -> Mapping[str, DatasetState]:
         """The datasets by name, with the age of their data. Raises ReadError."""
         return await self._datasets.get()
 
-    async def client(self, client_id: str) -> Client | None:
-        """A client as it stands now, or stood a moment ago. Raises ReadError."""
-        remembered = self._clients.get(client_id)
+    async def quality(self) -> Mapping[int, Quality]:
+        """How well datasets are kept, by their numbers, as counted some minutes ago. Raises ReadError."""
+        return await self._quality.get()
+
+    async def client(self, client_id: str, *, external: bool = False) -> Known:
+        """A client with its grants as they stand now, or stood a moment ago. Raises ReadError.
+
+        ``external``: ``client_id`` is the name that the external issuer gives it.
+        """
+        look_up = clients.by_external_name if external else clients.one
+        remembered = self._clients.get((client_id, external))
         if remembered is None:
             if len(self._clients) >= 10_000:  # noqa: PLR2004  (only ids in tokens that the hub signed come here)
                 self._clients.clear()
 
-            async def read() -> tuple[Client | None]:
-                return (await clients.one(self.pool, client_id),)
+            async def read() -> Known:
+                client = await look_up(self.pool, client_id)
+                return Known(client, {} if client is None else await grants.standing(self.pool, client.id))
 
-            remembered = self._clients[client_id] = Remembered(read, self.settings.client_check_seconds)
-        return (await remembered.get())[0]
+            remembered = self._clients[client_id, external] = Remembered(read, self.settings.client_check_seconds)
+        return await remembered.get()
 
 
 def state_of(request: Request) -> ApiState:

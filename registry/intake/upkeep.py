@@ -89,7 +89,14 @@ def tidy(connection: psycopg.Connection) -> Tidied:
             (CHANGE_DAYS,),
         ).fetchall()
         for (name,) in old:
-            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("registry", name)))
+            partition = sql.Identifier("registry", name)
+            connection.execute(
+                sql.SQL(
+                    "UPDATE registry.change_horizon h SET xid = l.xid, seq = l.seq FROM"
+                    " (SELECT xid, seq FROM {} ORDER BY xid DESC, seq DESC LIMIT 1) l WHERE (l.xid, l.seq) > (h.xid, h.seq)"
+                ).format(partition)
+            )
+            connection.execute(sql.SQL("DROP TABLE {}").format(partition))
         refusals = connection.execute(
             "DELETE FROM registry.refusal WHERE closed_at < now() - make_interval(days => %s)", (CLOSED_REFUSAL_DAYS,)
         ).rowcount

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -103,6 +104,18 @@ def from_file(path: Path) -> MasterKey:
             "file's owner.",
         ) from None
     return from_text(text)
+
+
+def from_environment(given: Mapping[str, str]) -> MasterKey | None:
+    """The key as ``SHUQIAO_MASTER_KEY``, or in the file of ``SHUQIAO_MASTER_KEY_FILE``; None if neither is set.
+
+    Raises MasterKeyMissing, MasterKeyMalformed.
+    """
+    if text := given.get("SHUQIAO_MASTER_KEY"):
+        return from_text(text)
+    if path := given.get("SHUQIAO_MASTER_KEY_FILE"):
+        return from_file(Path(path))
+    return None
 
 
 def other_key(*, expected: str, got: str) -> MasterKeyWrong:

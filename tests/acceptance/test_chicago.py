@@ -15,12 +15,12 @@ import pytest
 import requests
 
 from connectors.manifest import Manifest, load
-from registry.api.access import clients
 from registry.api.settings import ApiSettings
 from registry.domain.batches import BatchReport, Counts, State
 from registry.storage.database import connect
 from shuqiao import ingest
 from shuqiao.stack.postgres import EmbeddedPostgres
+from tests import granting
 from tests.acceptance.conftest import fill_food_regulator, sanitation_office
 from tests.api.conftest import Reader, serving
 
@@ -122,7 +122,7 @@ def test_complaints_told_twice_with_different_ends_are_refused_together(city: Ci
 def test_licences_and_inspections_of_one_holder_are_read_together(city: City, tmp_path: Path) -> None:
     """Over HTTP, as a downstream system reads them; the holder is known by a licence number (099), not by a USCC."""
     settings = ApiSettings(database_url=city.url, token_key=tmp_path / "key.pem", port=0)
-    client = clients.add(city.url, "window", ["read:chicago_business_licence", "read:chicago_food_inspection"])
+    client = granting.enter(city.url, "window", ["read:chicago_business_licence", "read:chicago_food_inspection"])
     with serving(settings) as server, requests.Session() as session:
         session.trust_env = False
         address = f"http://127.0.0.1:{server.bound_port}"

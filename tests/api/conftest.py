@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from registry.api.access import clients
 from registry.api.access.clients import NewClient
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
+from tests import granting
 
 
 @dataclass
@@ -65,8 +65,8 @@ class Api:
     server: ApiServer
 
     def client(self, *scopes: str) -> Reader:
-        """A new client, with a token for all its scopes."""
-        client = clients.add(self.settings.database_url, "test", scopes)
+        """A new client, with a token for all its scopes; ``read:<dataset>`` is a grant: :mod:`tests.granting`."""
+        client = granting.enter(self.settings.database_url, "test", scopes)
         return self.signed_in(client)
 
     def signed_in(self, client: NewClient) -> Reader:
@@ -101,7 +101,8 @@ def serving(settings: ApiSettings) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def settings(registry_url: str, tmp_path: Path) -> ApiSettings:
+def settings(registry_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ApiSettings:
+    monkeypatch.setenv("SHUQIAO_SCHEMAS", str(granting.SCHEMAS))
     return ApiSettings(
         database_url=registry_url,
         token_key=tmp_path / "token_key.pem",

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
+import requests
 
+from registry.api import paging
+from registry.api.access import clients
+from registry.grants import giving
+from registry.intake import upkeep
+from registry.storage.database import connect
+from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
 
@@ -161,3 +170,153 @@ def test_a_wait_that_brings_nothing_ends(api: Api, registry_url: str) -> None:
 
     assert empty["changes"] == []
     assert 1 <= time.monotonic() - begun < 4
+
+
+def one_by_one(reader: Reader) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after: dict[str, Any] = {}
+    while True:
+        page = reader.get("/changes", limit=1, **after)
+        found += page["changes"]
+        after = {"after": page["next"]}
+        if not page["more"]:
+            return found
+
+
+def of_some(api: Api, **rows: list[str]) -> Reader:
+    """A client that may see some enterprises only."""
+    client = clients.add(api.settings.database_url, "test", [])
+    granting.grant(api.settings.database_url, client.id, "legal_entity", rows=rows)
+    return api.signed_in(client)
+
+
+def test_who_sees_some_records_only_hears_of_those_that_come_and_go_and_of_no_others(
+    api: Api, registry_url: str
+) -> None:
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1, status="revoked"), enterprise(2), enterprise(3)])
+    feed.publish([enterprise(1), enterprise(2, name="别的名称")])
+    feed.publish([enterprise(2, status="revoked")])
+    feed.publish([enterprise(2, status="revoked", name="再改名称")], deleted=[enterprise(3)])
+    reader = of_some(api, status=["active"])
+
+    page = reader.get("/changes")
+
+    assert [(each["operation"], each["key"], each["body"]) for each in page["changes"]] == [
+        ("new", uscc(2), enterprise(2)),
+        ("new", uscc(3), enterprise(3)),
+        ("new", uscc(1), enterprise(1)),
+        ("changed", uscc(2), enterprise(2, name="别的名称")),
+        ("deleted", uscc(2), None),
+        ("deleted", uscc(3), None),
+    ]
+    feed.publish([enterprise(2, status="revoked", name="又改名称")])
+    later = reader.get("/changes", after=page["next"])
+    assert later["changes"] == []
+    assert later["next"] != page["next"]
+    assert one_by_one(reader) == page["changes"]
+
+
+def test_the_feed_shows_granted_fields_only(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    client = clients.add(registry_url, "test", [])
+    granting.grant(registry_url, client.id, "legal_entity", fields=["name"])
+
+    (found,) = api.signed_in(client).get("/changes")["changes"]
+
+    assert found["body"] == {"uscc": uscc(1), "name": "第1号公司"}
+
+
+def test_a_cursor_older_than_what_is_kept_is_told_how_to_begin_anew(api: Api, registry_url: str) -> None:
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+    old = reader.get("/changes")["next"]
+    feed.publish([enterprise(2)])
+    with psycopg.connect(registry_url, autocommit=True) as connection:
+        connection.execute("SELECT registry.ensure_change_partition(now() - interval '500 days')")
+        connection.execute("UPDATE registry.change SET at = now() - interval '500 days'")
+        upkeep.tidy(connection)
+
+    refused = reader.ask("/api/v1/changes", after=old)
+
+    assert refused.status_code == 410
+    assert refused.json()["type"] == "/problems/cursor-too-old"
+    assert "after=end" in refused.json()["advice"]
+    assert reader.get("/changes")["changes"] == []
+    feed.publish([enterprise(3)])
+    again = reader.get("/changes", after=reader.get("/changes", after="end")["next"])
+    assert again["changes"] == []
+
+
+def test_a_cursor_of_another_database_is_told_how_to_begin_anew(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+
+    refused = reader.ask("/api/v1/changes", after=paging.cursor("feed", [1 << 40, 0]))
+
+    assert refused.status_code == 410
+
+
+def lines(answer: requests.Response) -> Iterator[dict[str, Any]]:
+    for line in answer.iter_lines(chunk_size=None):
+        if line:
+            yield json.loads(line)
+
+
+def test_a_stream_goes_on_until_the_server_ends_and_every_part_is_on_record(
+    start: Callable[..., Api], registry_url: str
+) -> None:
+    api = start()
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+    answer = requests.get(
+        f"{api.address}/api/v1/changes",
+        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
+        stream=True,
+        timeout=30,
+    )
+    with answer:
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        found = lines(answer)
+        first = next(found)
+        assert first["change"]["key"] == uscc(1)
+        assert next(found).keys() == {"next"}
+        feed.publish([enterprise(2), enterprise(3)])
+        later = [next(found), next(found)]
+        assert {line["change"]["key"] for line in later} == {uscc(2), uscc(3)}
+        api.server.end()
+        rest = list(found)
+        assert rest[-1]["end"] == "closing"
+
+    with psycopg.connect(registry_url) as connection:
+        logged = connection.execute(
+            "SELECT entity, entities FROM registry.access_log WHERE action = 'GET /api/v1/changes' ORDER BY index"
+        ).fetchall()
+    assert logged[:2] == [(uscc(1), None), (None, sorted([uscc(2), uscc(3)]))]
+
+
+def test_a_stream_ends_when_the_grant_does(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+    answer = requests.get(
+        f"{api.address}/api/v1/changes",
+        params={"dataset": "legal_entity"},
+        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
+        stream=True,
+        timeout=30,
+    )
+    with answer:
+        found = lines(answer)
+        next(found)
+        with connect(registry_url) as connection:
+            row = connection.execute("SELECT id FROM registry.access_grant").fetchone()
+            assert row is not None
+            giving.revoke(connection, row[0], reason="test", by="a test")
+        enterprises(registry_url).publish([enterprise(2)])
+
+        rest = list(found)
+
+    assert rest[-1]["end"] == "not-granted"
+    assert all("change" not in line or line["change"]["key"] == uscc(1) for line in rest)

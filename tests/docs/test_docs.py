@@ -24,11 +24,11 @@ from connectors.kinds.sql import BATCH_ROWS, TIMEOUT
 from connectors.manifest import load
 from connectors.mapping import compile_mapping
 from connectors.mapping.text import DEFAULT_EMPTY
-from registry.api.access import clients
 from registry.api.settings import ApiSettings
 from registry.domain.batches import Limits
 from shuqiao import ingest
 from shuqiao.settings import dags_folder
+from tests import granting
 from tests.api.conftest import serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -267,7 +267,7 @@ def test_the_follower_keeps_a_copy(waterworks: Path, registry_url: str, monkeypa
     bills = next(waterworks.glob("water/*.csv"))
     manifest = load(waterworks / "bills.yaml")
     ingest.run(registry_url, manifest)
-    client = clients.add(registry_url, "follower", ["read:utility_payment"])
+    client = granting.enter(registry_url, "follower", ["read:utility_payment"])
     copy = sqlite3.connect(":memory:")
 
     with serving(ApiSettings(registry_url, waterworks / "key.pem", port=0)) as server:

@@ -17,11 +17,11 @@ import psycopg
 import pytest
 import requests
 
-from registry.api.access import clients
 from registry.audit import check, reading
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
 from shuqiao.stack import postgres as embedded
+from tests import granting
 from tests.reliability.servers import Server
 
 READERS = 8
@@ -84,7 +84,7 @@ def api(url: str, folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def reading_from(url: str, port: int) -> Iterator[Readers]:
-    client = clients.add(url, "bank", ["read:*"])
+    client = granting.enter(url, "bank", ["read:*"])
     address = f"http://127.0.0.1:{port}"
     with requests.Session() as session:
         session.trust_env = False

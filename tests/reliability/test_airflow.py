@@ -188,10 +188,13 @@ def running_airflow(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 CASES = [
     pytest.param("first", holding.STAGING, "tree", id="staging, with its tasks"),
-    pytest.param("first", holding.BETWEEN_PARTS, "alone, its task waits", id="pulling, alone"),
-    pytest.param("later", holding.STAGING, "alone, its task ends", id="staging, alone, the task ends meanwhile"),
-    pytest.param("later", holding.COMMITTING, "tree", id="committing, with its tasks"),
-]
+    pytest.param("first", holding.BETWEEN_PARTS, "alone, its task waits", id="pulling, alone", marks=pytest.mark.long),
+    pytest.param(
+        "later", holding.STAGING, "alone, its task ends", id="staging, alone, the task ends meanwhile",
+        marks=pytest.mark.long,
+    ),
+    pytest.param("later", holding.COMMITTING, "tree", id="committing, with its tasks", marks=pytest.mark.long),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("load", "place", "killed"), CASES)

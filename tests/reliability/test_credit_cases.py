@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from registry.storage.database import connect
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests.credit.cases.town import Town, disagreements, offence
 from tests.reliability import credit_case_worker as worker
-from tests.reliability.holding import Held, Place
-from tests.reliability.licence_worker import kill, started
+from tests.reliability.holding import Place
+from tests.reliability.kill_points import kill_points
+from tests.reliability.licence_worker import started
+from tests.reliability.registries import Registries, killed_at
 
 OUTCOME = {
     "cases": "SELECT kind, key, state, remedy, due_on, overdue_noted_at FROM registry.credit_case",
@@ -24,10 +25,6 @@ OUTCOME = {
     "marks": "SELECT key, disputed_since, repaired_at, withdrawn_at FROM registry.credit_mark",
     "told": "SELECT key, count(*) FROM registry.change WHERE operation = 'm' GROUP BY key",
 }
-
-
-def place(name: str, trigger: str, *, constraint: bool = False) -> Any:
-    return pytest.param(Place(name, trigger, constraint), id=name)
 
 
 def statement(moment: str, table: str) -> str:
@@ -40,43 +37,43 @@ def row(moment: str, table: str, condition: str) -> str:
 
 COMMITTING = "AFTER {} ON registry.credit_case DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 FILING = [
-    place("the first case", statement("AFTER INSERT", "credit_case")),
-    place("a later case", row("AFTER INSERT", "credit_case", "NEW.key = 'P5' AND NEW.kind = 'repair'")),
-    place("its event", statement("AFTER INSERT", "credit_case_event")),
-    place("the mark", row("AFTER INSERT", "credit_mark", "NEW.key = 'P4'")),
-    place("the feed", statement("AFTER INSERT", "change")),
-    place("committing", COMMITTING.format("INSERT"), constraint=True),
+    Place("the first case", statement("AFTER INSERT", "credit_case")),
+    Place("a later case", row("AFTER INSERT", "credit_case", "NEW.key = 'P5' AND NEW.kind = 'repair'")),
+    Place("its event", statement("AFTER INSERT", "credit_case_event")),
+    Place("the mark", row("AFTER INSERT", "credit_mark", "NEW.key = 'P4'")),
+    Place("the feed", statement("AFTER INSERT", "change")),
+    Place("committing", COMMITTING.format("INSERT"), constraint=True),
 ]
 DECIDING = [
-    place("a case accepted", row("AFTER UPDATE", "credit_case", "NEW.state = 'accepted'")),
-    place("a case forwarded", row("AFTER UPDATE", "credit_case", "NEW.state = 'forwarded' AND NEW.key = 'P3'")),
-    place("a repair granted", row("AFTER UPDATE", "credit_case", "NEW.state = 'granted' AND NEW.kind = 'repair'")),
-    place("an objection refused", row("AFTER UPDATE", "credit_case", "NEW.state = 'refused'")),
-    place("the event of a decision", row("AFTER INSERT", "credit_case_event", "NEW.action = 'grant'")),
-    place("a mark taken away", statement("AFTER DELETE", "credit_mark")),
-    place("a mark of repair", row("AFTER UPDATE", "credit_mark", "NEW.repaired_at IS NOT NULL")),
-    place("a mark of annulment", row("AFTER UPDATE", "credit_mark", "NEW.withdrawn_at IS NOT NULL")),
-    place("the feed", statement("AFTER INSERT", "change")),
-    place("committing", COMMITTING.format("UPDATE"), constraint=True),
+    Place("a case accepted", row("AFTER UPDATE", "credit_case", "NEW.state = 'accepted'")),
+    Place("a case forwarded", row("AFTER UPDATE", "credit_case", "NEW.state = 'forwarded' AND NEW.key = 'P3'")),
+    Place("a repair granted", row("AFTER UPDATE", "credit_case", "NEW.state = 'granted' AND NEW.kind = 'repair'")),
+    Place("an objection refused", row("AFTER UPDATE", "credit_case", "NEW.state = 'refused'")),
+    Place("the event of a decision", row("AFTER INSERT", "credit_case_event", "NEW.action = 'grant'")),
+    Place("a mark taken away", statement("AFTER DELETE", "credit_mark")),
+    Place("a mark of repair", row("AFTER UPDATE", "credit_mark", "NEW.repaired_at IS NOT NULL")),
+    Place("a mark of annulment", row("AFTER UPDATE", "credit_mark", "NEW.withdrawn_at IS NOT NULL")),
+    Place("the feed", statement("AFTER INSERT", "change")),
+    Place("committing", COMMITTING.format("UPDATE"), constraint=True),
 ]
 TIMING = [
-    place("the first deadline", statement("AFTER UPDATE", "credit_case")),
-    place("a later deadline", row("AFTER UPDATE", "credit_case", "NEW.key = 'P6'")),
-    place("its event", statement("AFTER INSERT", "credit_case_event")),
-    place("committing", COMMITTING.format("UPDATE"), constraint=True),
+    Place("the first deadline", statement("AFTER UPDATE", "credit_case")),
+    Place("a later deadline", row("AFTER UPDATE", "credit_case", "NEW.key = 'P6'")),
+    Place("its event", statement("AFTER INSERT", "credit_case_event")),
+    Place("committing", COMMITTING.format("UPDATE"), constraint=True),
 ]
 
 
-class Registries:
+class Cases(Registries):
     """Databases to start from: records; the same with cases filed. And what a clean run makes of them."""
 
     def __init__(self, server: EmbeddedPostgres, empty: str) -> None:
-        self.server, self.number = server, 0
+        super().__init__(server, "cases")
         self.clean: dict[Callable[[str], None], dict[str, list[tuple[Any, ...]]]] = {}
-        town = Town(self.create(empty, "cases_records"))
+        town = Town(self.create(empty, "records"))
         town.penalties(*(offence(number) for number in range(1, worker.RECORDS + 1)))
         town.connection.close()
-        filed = self.create("cases_records", "cases_filed")
+        filed = self.create("cases_records", "filed")
         worker.file(filed)
         for work, template in TEMPLATES.items():
             url = self.create(template)
@@ -84,18 +81,6 @@ class Registries:
             assert wrong(url) == []
             self.clean[work] = outcome(url)
             self.drop(url)
-
-    def create(self, template: str, name: str | None = None) -> str:
-        self.number += 1
-        name = name or f"cases_{self.number}"
-        with psycopg.connect(self.server.conninfo(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        return self.server.conninfo(name)
-
-    def drop(self, url: str) -> None:
-        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-        with psycopg.connect(self.server.conninfo(), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 TEMPLATES: dict[Callable[[str], None], str] = {
@@ -106,12 +91,12 @@ TEMPLATES: dict[Callable[[str], None], str] = {
 
 
 @pytest.fixture(scope="module")
-def registries(postgres: EmbeddedPostgres, registry_template: str) -> Registries:
-    return Registries(postgres, registry_template)
+def registries(postgres: EmbeddedPostgres, registry_template: str) -> Cases:
+    return Cases(postgres, registry_template)
 
 
 @pytest.fixture
-def registry(registries: Registries, request: pytest.FixtureRequest) -> Iterator[str]:
+def registry(registries: Cases, request: pytest.FixtureRequest) -> Iterator[str]:
     url = registries.create(TEMPLATES[request.param])
     yield url
     registries.drop(url)
@@ -130,16 +115,7 @@ def wrong(url: str) -> list[str]:
         return disagreements(connection)
 
 
-def killed_at(url: str, work: Callable[[str], None], where: Place) -> None:
-    """Kill a worker at a place. What it leaves agrees in itself."""
-    with Held(url, where) as held, started(work, url) as process:
-        held.wait(process.is_alive)
-        kill(process)
-        held.release()
-    assert wrong(url) == []
-
-
-def ends_as_after_a_clean_run(registries: Registries, url: str, work: Callable[[str], None]) -> None:
+def ends_as_after_a_clean_run(registries: Cases, url: str, work: Callable[[str], None]) -> None:
     for _ in range(2):
         work(url)
         assert wrong(url) == []
@@ -147,34 +123,42 @@ def ends_as_after_a_clean_run(registries: Registries, url: str, work: Callable[[
 
 
 @pytest.mark.parametrize("registry", [worker.file], indirect=True)
-@pytest.mark.parametrize("where", FILING)
+@pytest.mark.parametrize("where", kill_points(FILING, {"a later case", "committing"}))
 def test_a_filing_killed_inside_a_statement_is_not_there_and_sent_again_it_is_there_once(
-    registries: Registries, registry: str, where: Place
+    registries: Cases, registry: str, where: Place
 ) -> None:
     killed_at(registry, worker.file, where)
+    assert wrong(registry) == []
     ends_as_after_a_clean_run(registries, registry, worker.file)
 
 
 @pytest.mark.parametrize("registry", [worker.decide], indirect=True)
-@pytest.mark.parametrize("where", DECIDING)
-def test_a_case_is_never_half_decided(registries: Registries, registry: str, where: Place) -> None:
+@pytest.mark.parametrize(
+    "where", kill_points(DECIDING, {"a case forwarded", "a repair granted", "a mark taken away", "committing"})
+)
+def test_a_case_is_never_half_decided(registries: Cases, registry: str, where: Place) -> None:
     killed_at(registry, worker.decide, where)
+    assert wrong(registry) == []
     ends_as_after_a_clean_run(registries, registry, worker.decide)
 
 
 @pytest.mark.parametrize("registry", [worker.note_overdue], indirect=True)
-@pytest.mark.parametrize("where", TIMING)
-def test_a_deadline_fires_once_whenever_its_run_is_killed(registries: Registries, registry: str, where: Place) -> None:
+@pytest.mark.parametrize("where", kill_points(TIMING, {"its event", "committing"}))
+def test_a_deadline_fires_once_whenever_its_run_is_killed(registries: Cases, registry: str, where: Place) -> None:
     killed_at(registry, worker.note_overdue, where)
+    assert wrong(registry) == []
     ends_as_after_a_clean_run(registries, registry, worker.note_overdue)
 
 
 @pytest.mark.parametrize(
     ("registry", "work"),
-    [pytest.param(work, work, id=work.__name__) for work in TEMPLATES],
+    [
+        pytest.param(work, work, id=work.__name__, marks=() if work is worker.decide else pytest.mark.long)
+        for work in TEMPLATES
+    ],
     indirect=["registry"],
 )
-def test_ten_runs_killed_at_any_moment(registries: Registries, registry: str, work: Callable[[str], None]) -> None:
+def test_ten_runs_killed_at_any_moment(registries: Cases, registry: str, work: Callable[[str], None]) -> None:
     chance = random.Random(20261120)
     for _ in range(10):
         with started(work, registry) as process:
@@ -191,7 +175,7 @@ def test_ten_runs_killed_at_any_moment(registries: Registries, registry: str, wo
     ],
     indirect=["registry"],
 )
-def test_two_at_once_do_the_work_once(registries: Registries, registry: str, work: Callable[[str], None]) -> None:
+def test_two_at_once_do_the_work_once(registries: Cases, registry: str, work: Callable[[str], None]) -> None:
     with started(work, registry) as one, started(work, registry) as other:
         one.join(60)
         other.join(60)

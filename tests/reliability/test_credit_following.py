@@ -14,6 +14,7 @@ from tests.credit.enterprise_file.test_matching import listed
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, taxpayer, uscc
 from tests.reliability import credit_worker
 from tests.reliability.holding import Held, Place
+from tests.reliability.kill_points import kill_points
 from tests.reliability.licence_worker import kill, started
 
 ENTERPRISES = 60
@@ -37,6 +38,7 @@ PLACES = [
         "committing", "AFTER UPDATE ON registry.follower DEFERRABLE INITIALLY DEFERRED FOR EACH ROW", constraint=True
     ),
 ]
+ALWAYS = {"identifiers written", "a match announced", "progress written", "committing"}
 KEPT = {
     "identifiers": "SELECT kind, value, entity, key FROM registry.entity_identifier",
     "discrepancies": "SELECT entity, field, key, value, closed_at IS NULL FROM registry.discrepancy",
@@ -97,7 +99,7 @@ def test_the_town_gives_everything_to_do(published: tuple[str, dict[str, list[tu
     assert (str(0), uscc(0), "accepted", "rule:same_name_division_and_representative") in found["matches"]
 
 
-@pytest.mark.parametrize("where", PLACES, ids=str)
+@pytest.mark.parametrize("where", kill_points(PLACES, ALWAYS))
 def test_killed_inside_a_statement(
     published: tuple[str, dict[str, list[tuple[Any, ...]]]], registry: str, where: Place
 ) -> None:

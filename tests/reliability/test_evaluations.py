@@ -17,6 +17,7 @@ from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, u
 from tests.credit.evaluation.cards import CARD
 from tests.reliability import evaluation_worker
 from tests.reliability.holding import Held, Place
+from tests.reliability.kill_points import kill_points
 from tests.reliability.licence_worker import kill, started
 
 ENTERPRISES = 60
@@ -39,6 +40,12 @@ LATER = [
     Place("marks followed", "AFTER UPDATE ON registry.evaluation_card FOR EACH STATEMENT"),
     Place("touches forgotten", "AFTER DELETE ON registry.evaluation_touch FOR EACH STATEMENT"),
 ]
+ALWAYS = {
+    "first-evaluations written",
+    "first-committing a part",
+    "later-evaluations taken away",
+    "later-how far it has followed",
+}
 
 
 def publish(url: str) -> None:
@@ -122,7 +129,8 @@ def test_an_undisturbed_run_keeps_what_the_records_give(prepared: Prepared, post
 
 
 @pytest.mark.parametrize(
-    ("when", "where"), [*(("first", place) for place in FIRST), *(("later", place) for place in LATER)], ids=str
+    ("when", "where"),
+    kill_points([*(("first", place) for place in FIRST), *(("later", place) for place in LATER)], ALWAYS),
 )
 def test_killed_inside_a_statement(prepared: Prepared, registry: Callable[[str], str], when: str, where: Place) -> None:
     template, wanted = prepared[when]

@@ -13,6 +13,7 @@ from registry.storage.database import connect
 from tests.reliability import holding
 from tests.reliability.conftest import Hub, resume, run_anew
 from tests.reliability.holding import Held, Place, until
+from tests.reliability.kill_points import kill_points
 from tests.reliability.running import Worker, Workers
 
 FSYNC = True
@@ -31,6 +32,7 @@ PLACES = [
     ("later", holding.CURSOR),
     ("later", holding.COMMITTING),
 ]
+ALWAYS = {"first-in the middle of staging", "later-publishing: history written", "later-committing"}
 
 
 def crash(hub: Hub, worker: Worker) -> None:
@@ -41,7 +43,7 @@ def crash(hub: Hub, worker: Worker) -> None:
     hub.registry.start()
 
 
-@pytest.mark.parametrize(("load", "place"), PLACES, ids=str)
+@pytest.mark.parametrize(("load", "place"), kill_points(PLACES, ALWAYS))
 def test_the_database_killed_inside_a_statement(
     hub: Hub, workers: Workers, load: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +61,10 @@ def test_the_database_killed_inside_a_statement(
             run_anew(hub, load, copy, worker)
 
 
-@pytest.mark.parametrize(("load", "place"), [("first", ("staged",)), ("later", ("pulled", 0)), ("later", ("staged",))])
+@pytest.mark.parametrize(
+    ("load", "place"),
+    kill_points([("first", ("staged",)), ("later", ("pulled", 0)), ("later", ("staged",))], {"later-('staged',)"}),
+)
 def test_the_database_killed_between_statements_empties_what_was_staged(
     hub: Hub, workers: Workers, load: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +80,7 @@ def test_the_database_killed_between_statements_empties_what_was_staged(
             run_anew(hub, load, copy, worker)
 
 
-@pytest.mark.parametrize("load", ["first", "later"])
+@pytest.mark.parametrize("load", kill_points(["first", "later"], {"later"}))
 def test_the_database_killed_after_the_commit_before_its_answer(
     hub: Hub, workers: Workers, load: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

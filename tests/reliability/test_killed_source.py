@@ -17,6 +17,7 @@ from shuqiao import ingest
 from shuqiao.stack.postgres import free_port
 from tests.reliability.conftest import Hub, resume, run_anew
 from tests.reliability.holding import until
+from tests.reliability.kill_points import kill_points
 from tests.reliability.running import MANIFEST, ROOT, Workers
 from tests.reliability.state import registry, staged_tables
 
@@ -31,9 +32,10 @@ PLACES: list[tuple[str, tuple[object, ...]]] = [
     ("later", ("rows", 0)),
     ("later", ("rows", 1)),
 ]
+ALWAYS = {"first-('pid',)", "first-('rows', 0, 100)", "later-('rows', 1)"}
 
 
-@pytest.mark.parametrize(("load_name", "place"), PLACES, ids=str)
+@pytest.mark.parametrize(("load_name", "place"), kill_points(PLACES, ALWAYS))
 def test_the_sources_database_killed(
     hub: Hub, workers: Workers, load_name: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +110,13 @@ def web_source(port: int, dies: str) -> Iterator[None]:
         process.stdout.close()
 
 
-@pytest.mark.parametrize("dies", ["before:1", "within:1", "after:1", "before:3", "within:3", "after:5", "within:6"])
+@pytest.mark.parametrize(
+    "dies",
+    kill_points(
+        ["before:1", "within:1", "after:1", "before:3", "within:3", "after:5", "within:6"],
+        {"before:1", "within:3", "after:5"},
+    ),
+)
 def test_a_web_server_killed_while_it_answers(registry_url: str, dies: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an answer is never taken for a whole one: nothing is published, and nothing deleted, from it."""
     port = free_port()

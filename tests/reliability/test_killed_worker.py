@@ -7,6 +7,7 @@ import pytest
 from tests.reliability import holding
 from tests.reliability.conftest import Hub, resume, run_anew
 from tests.reliability.holding import Held, Place
+from tests.reliability.kill_points import kill_points
 from tests.reliability.running import Workers
 
 PLACES = [
@@ -26,9 +27,23 @@ PLACES = [
     ("later", holding.CURSOR),
     ("later", holding.COMMITTING),
 ]
+ALWAYS = {
+    "first-planning",
+    "first-in the middle of staging",
+    "first-between two parts",
+    "first-committing",
+    "later-publishing: history written",
+    "later-committing",
+}
+BETWEEN = [
+    (load, place)
+    for load in ("first", "later")
+    for place in (("planned",), ("rows", 0, 200), ("pulled", 0), ("staged",), ("published",))
+]
+ALWAYS_BETWEEN = {"first-('rows', 0, 200)", "first-('staged',)", "later-('pulled', 0)", "later-('published',)"}
 
 
-@pytest.mark.parametrize(("load", "place"), PLACES, ids=str)
+@pytest.mark.parametrize(("load", "place"), kill_points(PLACES, ALWAYS))
 def test_a_worker_killed_inside_a_statement(
     hub: Hub, workers: Workers, load: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,8 +60,7 @@ def test_a_worker_killed_inside_a_statement(
             run_anew(hub, load, copy, worker)
 
 
-@pytest.mark.parametrize("load", ["first", "later"])
-@pytest.mark.parametrize("place", [("planned",), ("rows", 0, 200), ("pulled", 0), ("staged",), ("published",)], ids=str)
+@pytest.mark.parametrize(("load", "place"), kill_points(BETWEEN, ALWAYS_BETWEEN))
 def test_a_worker_killed_between_statements(
     hub: Hub, workers: Workers, load: str, place: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

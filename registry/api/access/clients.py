@@ -1,23 +1,26 @@
 """Clients of the API, as the operator enters and revokes them: plain functions for the command line.
 
-A secret is shown once and kept only as its scrypt hash.
+A secret is shown once and kept only as its scrypt hash; :mod:`registry.api.access.credentials` replaces it.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
+
+from registry.api.access import credentials
+from registry.api.access.credentials import CredentialError, Given, Method
+from registry.api.access.secret_hashes import hash_secret, new_secret
 from registry.storage.database import connect
 
 OPERATE = "operate"
-READ_ALL = "read:*"
+READ = "read:"
+"""Before the name of a dataset: in tokens only, for what is granted to the client."""
 LICENCE_ALL = "licence:*"
 CREDIT_PUBLIC = "credit:public"
 CREDIT_DEPARTMENT = "credit:department"
@@ -27,16 +30,18 @@ CREDIT_EXCHANGE = "credit:exchange"
 CREDIT_CASES = "credit:cases"
 CREDIT_DECIDE = "credit:decide:"
 """Before the name of the department that decides."""
+GRANTS_DECIDE = "grants:decide:"
+"""Before the name of the department that owns datasets."""
 _SCOPE = re.compile(
-    r"operate|read:(\*|[a-z][a-z0-9_.-]{0,62})|licence:(\*|[a-z][a-z0-9_]{0,62})|issue:([0-9]{6}|[0-9A-Z]{18})"
+    r"operate|licence:(\*|[a-z][a-z0-9_]{0,62})|issue:([0-9]{6}|[0-9A-Z]{18})"
+    r"|grants:decide:[a-z][a-z0-9_-]{0,59}"
     r"|credit:(public|department|bank|consent|exchange|cases|decide:[a-z][a-z0-9_-]{0,59})"
 )
 _SCOPES = (
-    "read:<dataset>, read:*, licence:<type>, licence:*, issue:<issuer code>, credit:public, credit:department,"
-    " credit:bank, credit:consent, credit:exchange, credit:cases, credit:decide:<department> or operate"
+    "licence:<type>, licence:*, issue:<issuer code>, credit:public, credit:department, credit:bank, credit:consent,"
+    " credit:exchange, credit:cases, credit:decide:<department>, grants:decide:<department> or operate"
 )
-_COLUMNS = "id, name, scopes, created_at, revoked_at"
-_COST, _BLOCK, _PARALLEL = 1 << 14, 8, 1
+_COLUMNS = "id, name, scopes, created_at, revoked_at, methods, external_name, requests_per_second"
 
 
 class ClientError(Exception):
@@ -52,6 +57,12 @@ class Client:
     scopes: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None
+    methods: tuple[str, ...]
+    """How it may prove who it is: :class:`registry.api.access.credentials.Method`."""
+    external_name: str | None
+    """What the external issuer of tokens calls it."""
+    requests_per_second: int | None
+    """Its own limit; None: the hub's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +73,72 @@ class NewClient:
     name: str
     scopes: tuple[str, ...]
     secret: str
+    """Empty for a client that proves who it is otherwise."""
 
 
-def add(database_url: str, name: str, scopes: Sequence[str]) -> NewClient:
-    """Enter a client with what it may do. Raises ClientError.
+def add(
+    database_url: str,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    methods: Sequence[Method] = (Method.SECRET,),
+    given: Given | None = None,
+    external_name: str | None = None,
+) -> NewClient:
+    """Enter a client with what it may do, and how it proves who it is. Raises ClientError.
 
-    ``read:<dataset>``, ``read:*``: records; ``licence:<type>``, ``licence:*``: licences in every form, and copies of
-    them; ``issue:<issuer code>``: credentials of one's own, signed for that issuer; ``credit:public``: what may be
-    published of an enterprise; ``credit:department``: its file, its credit record and the measures, as departments get
-    them; ``credit:bank``: what lenders get with an enterprise's consent; ``credit:consent``: enter and revoke consents
-    for enterprises; ``credit:exchange``: the permits and penalties to be made public, for the upper-level platform;
-    ``credit:cases``: file repairs and objections for enterprises; ``credit:decide:<department>``: decide those
-    about what that department recorded; ``operate``: batches, quarantine, discrepancies, matches, and cases as the hub.
+    These are its roles; records of datasets it reads by grants (:mod:`registry.grants`), so it may have no role.
+
+    ``licence:<type>``, ``licence:*``: licences in every form, and copies of them; ``issue:<issuer code>``: credentials
+    of one's own, signed for that issuer; ``credit:public``: what may be published of an enterprise;
+    ``credit:department``: its file, its credit record and the measures, as departments get them; ``credit:bank``: what
+    lenders get with an enterprise's consent; ``credit:consent``: enter and revoke consents for enterprises;
+    ``credit:exchange``: the permits and penalties to be made public, for the upper-level platform; ``credit:cases``:
+    file repairs and objections for enterprises; ``credit:decide:<department>``: decide those about what that
+    department recorded; ``grants:decide:<department>``: decide who may read that department's datasets; ``operate``:
+    batches, quarantine, discrepancies, matches, and cases as the hub.
     """
     if not name.strip():
         raise ClientError("a client needs a name: the system and who is responsible for it")
     for scope in scopes:
+        if scope.startswith(READ):
+            raise ClientError(f"{scope} is no scope of a client: records are granted, see shuqiao grants give --help")
         if not _SCOPE.fullmatch(scope):
             raise ClientError(f"there is no scope {scope!r}; expected {_SCOPES}")
-    if not scopes:
-        raise ClientError(f"a client needs at least one scope: {_SCOPES}")
     granted = tuple(sorted(set(scopes)))
-    client = NewClient(f"client-{secrets.token_hex(8)}", name.strip(), granted, secrets.token_urlsafe(32))
-    with connect(database_url) as connection:
-        connection.execute(
-            "INSERT INTO registry.client (id, name, secret_hash, scopes) VALUES (%s, %s, %s, %s)",
-            (client.id, client.name, hash_secret(client.secret), list(granted)),
-        )
+    secret = new_secret() if Method.SECRET in methods else ""
+    client = NewClient(f"client-{secrets.token_hex(8)}", name.strip(), granted, secret)
+    try:
+        rows = _provable(methods, given or Given(), external_name)
+        with connect(database_url) as connection, connection.transaction():
+            connection.execute(
+                "INSERT INTO registry.client (id, name, scopes, methods, external_name) VALUES (%s, %s, %s, %s, %s)",
+                (client.id, client.name, list(granted), sorted(set(methods)), external_name),
+            )
+            credentials.insert(connection, client.id, [("secret", hash_secret(secret)), *rows] if secret else rows)
+    except CredentialError as error:
+        raise ClientError(str(error)) from None
+    except psycopg.errors.UniqueViolation:
+        raise ClientError(f"another client is called {external_name!r} by the external issuer already") from None
     return client
+
+
+def _provable(methods: Sequence[Method], given: Given, external_name: str | None) -> list[tuple[str, str]]:
+    """The credentials to enter, once it is sure that each method has what it needs. Raises ClientError."""
+    needed = {
+        Method.KEY: (given.keys, "a public key (--key)"),
+        Method.CERTIFICATE: (given.certificates, "a certificate (--certificate)"),
+        Method.PKI: (given.subjects, "a certificate's subject (--subject)"),
+        Method.EXTERNAL: (external_name, "the name that the issuer gives it (--external)"),
+    }
+    if not methods:
+        raise ClientError("a client needs a way to prove who it is")
+    for method, (there, what) in needed.items():
+        if method in methods and not there:
+            raise ClientError(f"{method} needs {what}")
+        if there and method not in methods:
+            raise ClientError(f"{what} was given, but the client may not prove who it is by {method}")
+    return given.rows()
 
 
 def all_clients(database_url: str) -> list[Client]:
@@ -111,33 +160,24 @@ def revoke(database_url: str, client_id: str) -> Client:
     return _client(*row)
 
 
-def _client(
-    client_id: str, name: str, scopes: Sequence[str], created_at: datetime, revoked_at: datetime | None
-) -> Client:
-    return Client(client_id, name, tuple(scopes), created_at, revoked_at)
-
-
-def unknown_datasets(database_url: str, scopes: Sequence[str]) -> list[str]:
-    """Datasets that scopes name and that the registry does not hold (yet): to warn of a slip of the pen."""
-    named = {scope.removeprefix("read:") for scope in scopes if scope.startswith("read:")} - {"*"}
+def one(database_url: str, client_id: str) -> Client:
+    """The client of an id, revoked or not. Raises ClientError if there is none."""
     with connect(database_url) as connection:
-        known = {row[0] for row in connection.execute("SELECT name FROM registry.dataset")}
-    return sorted(named - known)
+        row = connection.execute(f"SELECT {_COLUMNS} FROM registry.client WHERE id = %s", (client_id,)).fetchone()
+    if row is None:
+        raise ClientError(f"there is no client {client_id!r}; list them to see their ids")
+    return _client(*row)
 
 
-def hash_secret(secret: str) -> str:
-    """``scrypt$cost$block$parallel$salt$digest``."""
-    salt = secrets.token_bytes(16)
-    digest = _scrypt(secret, salt, _COST, _BLOCK, _PARALLEL)
-    return f"scrypt${_COST}${_BLOCK}${_PARALLEL}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
-
-
-def secret_matches(secret: str, secret_hash: str) -> bool:
-    """Whether a secret is the one that was hashed, in constant time."""
-    _, cost, block, parallel, salt, digest = secret_hash.split("$")
-    found = _scrypt(secret, base64.b64decode(salt), int(cost), int(block), int(parallel))
-    return hmac.compare_digest(found, base64.b64decode(digest))
-
-
-def _scrypt(secret: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(secret.encode(), salt=salt, n=cost, r=block, p=parallel, maxmem=64 << 20, dklen=32)
+def _client(
+    client_id: str,
+    name: str,
+    scopes: Sequence[str],
+    created_at: datetime,
+    revoked_at: datetime | None,
+    methods: Sequence[str],
+    external_name: str | None,
+    requests_per_second: int | None,
+) -> Client:
+    times = (created_at, revoked_at)
+    return Client(client_id, name, tuple(scopes), *times, tuple(methods), external_name, requests_per_second)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -21,21 +22,25 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api.access import purpose
-from registry.api.access.access_log import LogUnavailable
+from registry.api.access.quotas import Used, granted_fields, quota_used_up
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState
+from registry.audit.writer import LogUnavailable, QuotaUsedUp
 from registry.domain.audit.entry import Entry
+from registry.storage.grant_uses import Use
 from schemas.identifiers import is_uscc
 
 RECEIPT = "Shuqiao-Receipt"
 _TRUST = "公开的信任文件，不含任何主体的记录 Public documents of trust, about nobody's records"
 _SHOWN = "任何人可核验所持证照或报告 Anyone may verify a licence or report that is shown to them"
 _PUBLIC_CREDIT = "依法向社会公开的信用信息 Credit records that the law makes public"
+_CATALOGUE = "资源目录，不含任何记录 The catalogue of datasets, without any record"
 _HUB = "平台自身的说明与状态 What the hub says of itself"
 UNLOGGED: Mapping[str, str] = {
     "/.well-known/did.json": _TRUST,
     "/.well-known/jwks.json": _TRUST,
+    "/.well-known/oauth-authorization-server": _HUB,
     "/issuers/{code}/did.json": _TRUST,
     "/trust-list.json": _TRUST,
     "/root.pem": _TRUST,
@@ -54,6 +59,16 @@ UNLOGGED: Mapping[str, str] = {
     "/credit": _PUBLIC_CREDIT,
     "/credit/{enterprise}": _PUBLIC_CREDIT,
     "/credit/{enterprise}/report.pdf": _PUBLIC_CREDIT,
+    "/api/v1/catalogue": _CATALOGUE,
+    "/api/v1/catalogue/{dataset}": _CATALOGUE,
+    "/catalogue": _CATALOGUE,
+    "/catalogue/{dataset}": _CATALOGUE,
+    "/catalogue.jsonld": _CATALOGUE,
+    "/catalogue.ttl": _CATALOGUE,
+    "/schemas/datasets/{dataset}/{version}.json": _CATALOGUE,
+    "/schemas/code-lists/{name}.json": _CATALOGUE,
+    "/docs": _HUB,
+    "/docs/{page}": _HUB,
     "/healthz": _HUB,
     "/readyz": _HUB,
     "/problems": _HUB,
@@ -65,6 +80,14 @@ LOGGED_PUBLIC = frozenset({"/api/v1/token", "/api/v1/credit/reports/{number}"})
 """Addresses that anyone may ask, whose good answers are logged all the same."""
 PROCESS = secrets.token_hex(6)
 """Tells the processes of a hub apart, from start to end."""
+
+
+def _another_process() -> None:
+    global PROCESS  # noqa: PLW0603  (a worker is a fork of the process that was started, and another one)
+    PROCESS = secrets.token_hex(6)
+
+
+os.register_at_fork(after_in_child=_another_process)
 _NAME = re.compile(r"[a-z0-9_]{1,63}")
 _SUBJECTS = (
     re.compile(rb'"entity":"([0-9A-Z]{18})"'),
@@ -134,9 +157,16 @@ class _Asked:
         found: str | None = self.scope["state"].get("client_id")
         return found
 
+    @property
+    def uses(self) -> Sequence[Use]:
+        """What the answer uses of the client's grants."""
+        found: Mapping[int, Used] = self.scope["state"].get("uses", {})
+        return [used.use for used in found.values()]
+
     def entry(self, status: int, body: bytes) -> Entry:
         scope = self.scope
-        entities = sorted({*_asked_about(scope), *_answered_about(body)})
+        said = scope["state"].get("about")  # bulk reads say it themselves: a table has no members to read it off
+        entities = sorted({*_asked_about(scope), *(_answered_about(body) if said is None else said)})
         return Entry(
             at=now(),
             action=f"{scope['method']} {scope['route'].path}",
@@ -148,9 +178,15 @@ class _Asked:
             dataset=_dataset(scope),
             entity=entities[0] if len(entities) == 1 else None,
             entities=tuple(entities) if len(entities) > 1 else None,
+            fields=granted_fields(scope["state"].get("uses", {})),
             purpose=self._purpose,
             case_number=self._case_number,
         )
+
+
+EACH_PART = "each_part_is_logged"
+"""Set in a request's state by a route whose answer goes on and on: each part that says something is held until its own
+entry stands in the log. A part that cannot be logged breaks the answer off."""
 
 
 class _Answer:
@@ -168,15 +204,20 @@ class _Answer:
             return
         if not self.decided and self._start is not None:
             self.decided = True
-            if not await self._logged(self._start, message.get("body", b"")):
+            refusal = await self._refusal(self._start, message.get("body", b""))
+            if refusal is not None:
                 self._replaced = True
-                await respond(Request(self._asked.scope), Problem(NOT_LOGGED))(
-                    self._asked.scope, self._asked.receive, self._send
-                )
+                await respond(Request(self._asked.scope), refusal)(self._asked.scope, self._asked.receive, self._send)
                 return
             await self._send(self._start)
+        elif self._is_further_part(message) and await self._write(200, message["body"]) is None:
+            raise ConnectionAbortedError("a part of the answer could not be logged")
         if not self._replaced:
             await self._send(message)
+
+    def _is_further_part(self, message: Message) -> bool:
+        state = self._asked.scope["state"]
+        return bool(state.get(EACH_PART)) and bool(message.get("body", b"").strip()) and not self._replaced
 
     async def failed(self) -> None:
         """The application failed: what it did before is on record, whatever becomes of the request."""
@@ -184,22 +225,30 @@ class _Answer:
         if self._asked.client is not None and self._asked.is_logged(500):
             await self._write(500, b"")
 
-    async def _logged(self, start: Message, body: bytes) -> bool:
-        """Whether the answer may leave: it is on record, or needs none."""
+    async def _refusal(self, start: Message, body: bytes) -> Problem | None:
+        """Why the answer may not leave; None where it is on record, or needs none."""
         status: int = start["status"]
         if not self._asked.is_logged(status):
-            return True
-        index = await self._write(status, body)
-        if index is None:
-            return status >= 500  # noqa: PLR2004  (the hub's own failure tells nothing of anybody)
-        receipt = f'index={index}, request=:{_base64(self._asked.digest)}:, process="{PROCESS}"'
-        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), receipt.encode())]
-        return True
+            return None
+        try:
+            index = await self._write(status, body)
+        except QuotaUsedUp as error:
+            used_up = quota_used_up(self._asked.scope["app"].state.api, error.grant_id, now())
+            used_up.headers[RECEIPT] = self._receipt(error.index)
+            return used_up
+        if index is None:  # the hub's own failure tells nothing of anybody
+            return None if status >= 500 else Problem(NOT_LOGGED)  # noqa: PLR2004
+        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._receipt(index).encode())]
+        return None
+
+    def _receipt(self, index: int) -> str:
+        return f'index={index}, request=:{_base64(self._asked.digest)}:, process="{PROCESS}"'
 
     async def _write(self, status: int, body: bytes) -> int | None:
         app: ApiState = self._asked.scope["app"].state.api
         try:
-            return await app.access_log.write(self._asked.entry(status, body))
+            uses = self._asked.uses if status < 400 else ()  # noqa: PLR2004  (what was refused uses nothing)
+            return await app.access_log.write(self._asked.entry(status, body), uses)
         except LogUnavailable as error:
             _log.warning("an answer was not given, for it could not be logged: %s", error)
             return None

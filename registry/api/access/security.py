@@ -2,9 +2,9 @@
 
 =================  ==========================================================================
 ``public``         anyone
-``known_client``   any client with a valid token and at least one scope
-``reader``         a client that may read at least one dataset
-``dataset_reader`` a client that may read the dataset in the path: ``read:<dataset>`` or ``read:*``
+``known_client``   any client with a valid token
+``reader``         a client that may read at least one dataset: it has a grant in force, and its token names it
+``dataset_reader`` a client that may read the dataset in the path: likewise, ``read:<dataset>`` in the token
 ``licence_reader`` a client that may read the licences of at least one type: ``licence:<type>`` or ``licence:*``
 ``issuing_client`` a client that may have credentials signed for at least one issuer: ``issue:<issuer code>``
 ``credit_reader``  a client that may read credit records: ``credit:public``, ``credit:department`` or ``credit:bank``
@@ -24,7 +24,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -44,21 +44,34 @@ from registry.api.access.clients import (
     CREDIT_PUBLIC,
     LICENCE_ALL,
     OPERATE,
-    READ_ALL,
+    READ,
 )
+from registry.api.access.credentials import Method
+from registry.api.access.purpose import AccessPurpose, CaseNumber, given
+from registry.api.access.quotas import use
 from registry.api.access.tokens import TokenRefused
 from registry.api.parameters import only_declared
-from registry.api.problems import NOT_FOUND, NOT_GRANTED, UNAUTHENTICATED, Problem
-from registry.api.state import state_of
+from registry.api.problems import (
+    NOT_FOUND,
+    NOT_GRANTED,
+    NOT_READY,
+    PURPOSE_NOT_GRANTED,
+    UNAUTHENTICATED,
+    Problem,
+)
+from registry.api.representations import now
+from registry.api.state import ApiState, state_of
+from registry.domain.grants.grant import Grant
+from registry.domain.grants.projection import View, view
 from registry.storage.reads.datasets import DatasetState
+from schemas.errors import UnknownSchema
 
 _bearer = OAuth2(
     flows=OAuthFlows(
         clientCredentials=OAuthFlowClientCredentials(
             tokenUrl="/api/v1/token",
             scopes={
-                "read:*": "every dataset 全部资源",
-                "read:{dataset}": "one dataset, for example read:legal_entity 单项资源",
+                "read:{dataset}": "one dataset that is granted, for example read:legal_entity 已授权的资源",
                 "licence:*": "licences of every type, and copies of them 全部证照类型",
                 "licence:{type}": "licences of one type, for example licence:food_business_licence 单个证照类型",
                 "issue:{issuer code}": "credentials of one's own, signed for that issuer 以该机构名义签发凭证",
@@ -85,19 +98,27 @@ class Caller:
 
     client_id: str
     scopes: frozenset[str]
+    held: Mapping[str, Grant]
+    """The client's standing grants, by dataset; what counts now is :meth:`grant`."""
+
+    def grant(self, dataset: str) -> Grant | None:
+        """The grant by which a dataset is read now, if the token names it and its time is not over."""
+        found = self.held.get(dataset)
+        return found if found is not None and f"{READ}{dataset}" in self.scopes and found.is_in_force(now()) else None
+
+    @property
+    def grants(self) -> Mapping[str, Grant]:
+        """Every grant that counts now, by dataset."""
+        return {name: found for name in self.held if (found := self.grant(name)) is not None}
 
     @property
     def operates(self) -> bool:
         """Whether it may see batches and the quarantine."""
         return OPERATE in self.scopes
 
-    def may_read(self, dataset: str) -> bool:
-        """Whether the records of a dataset are granted."""
-        return READ_ALL in self.scopes or f"read:{dataset}" in self.scopes
-
-    def readable(self, datasets: Iterable[DatasetState]) -> list[DatasetState]:
-        """Those datasets whose records are granted."""
-        return [dataset for dataset in datasets if self.may_read(dataset.name)]
+    def readable(self, datasets: Iterable[DatasetState]) -> list[Granted]:
+        """Those datasets whose records are granted, whatever they are read for."""
+        return [Granted(each, found) for each in datasets if (found := self.grant(each.name)) is not None]
 
     def may_see(self, licence_type: str) -> bool:
         """Whether the licences of a type are granted."""
@@ -139,16 +160,31 @@ class Caller:
         return frozenset(scope.removeprefix("issue:") for scope in self.scopes if scope.startswith("issue:"))
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A dataset together with the grant by which it is read."""
+
+    dataset: DatasetState
+    grant: Grant
+
+    def view(self, state: ApiState) -> View:
+        """What the grant shows of its records. Raises Problem where this API lacks their schema."""
+        try:
+            return view(self.grant.fields, self.dataset.schema, state.catalogue)
+        except UnknownSchema as error:
+            zh = f"接口缺少 {self.dataset.schema} 的数据规范；运营方须检查 SHUQIAO_SCHEMAS。"
+            en = f"The API lacks the schema {self.dataset.schema}; the operator has to look at SHUQIAO_SCHEMAS."
+            raise Problem(NOT_READY, zh, en) from error
+
+
 async def public(request: Request) -> None:
     """Anyone."""
     only_declared(request)
 
 
 async def known_client(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
-    """Any client with a valid token and at least one scope."""
+    """Any client with a valid token."""
     caller = await _caller(request, authorization)
-    if not caller.scopes:
-        raise Problem(NOT_GRANTED, "该客户端没有任何授权。", "The client has no scope at all.")
     only_declared(request)
     return caller
 
@@ -156,8 +192,8 @@ async def known_client(request: Request, authorization: Annotated[str | None, Se
 async def reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
     """A client that may read at least one dataset."""
     caller = await _caller(request, authorization)
-    if not any(scope.startswith("read:") for scope in caller.scopes):
-        raise Problem(NOT_GRANTED, "需要授权范围 read:<dataset>。", "The scope read:<dataset> is needed.")
+    if not any(caller.grant(dataset) for dataset in caller.held):
+        raise Problem(NOT_GRANTED, "该客户端没有有效的数据授权。", "The client has no grant of any dataset in force.")
     only_declared(request)
     return caller
 
@@ -167,10 +203,52 @@ async def dataset_reader(
 ) -> Caller:
     """A client that may read the dataset in the path; one that is not granted looks like one that is not there."""
     caller = await _caller(request, authorization)
-    if not caller.may_read(dataset):
-        raise Problem(NOT_GRANTED, f"需要授权范围 read:{dataset}。", f"The scope read:{dataset} is needed.")
+    granted(caller, dataset)
     only_declared(request)
     return caller
+
+
+def granted(caller: Caller, dataset: str) -> Grant:
+    """The grant by which a client reads a dataset now. Raises Problem that says what is missing, and how to apply."""
+    found = caller.grant(dataset)
+    if found is not None:
+        return found
+    held = caller.held.get(dataset)
+    if held is None:
+        zh, en = f"该客户端没有数据集 {dataset} 的授权。", f"The dataset {dataset} is not granted to the client."
+    elif not held.is_in_force(now()):
+        day = f"{held.valid_until:%Y-%m-%d}"
+        zh, en = f"数据集 {dataset} 的授权已于 {day} 到期。", f"The grant of the dataset {dataset} ended on {day}."
+    else:
+        zh, en = f"令牌不含 read:{dataset}，请重新获取。", f"The token does not name read:{dataset}; get a new one."
+    raise Problem(NOT_GRANTED, zh, en, members={"dataset": dataset})
+
+
+def expect_purpose(request: Request, grant: Grant, *, answers: int = 1) -> None:
+    """Let a request use a grant: it says what the grant wants to know of it, and counts for so many answers.
+
+    For every read of records, before it. Raises Problem if the purpose or case is missing, or the day's quota used up.
+    """
+    use(request, grant, answers)
+    if not grant.purposes and not grant.case_number:
+        return
+    purpose, case_number = given(request.headers)
+    if not grant.allows_purpose(purpose):
+        wanted = sorted(grant.purposes)
+        said_zh, said_en = ("未说明用途", "says none") if purpose is None else (f"用途 {purpose}", f"says {purpose}")
+        raise Problem(
+            PURPOSE_NOT_GRANTED,
+            f"数据集 {grant.dataset} 仅授权用于 {'、'.join(wanted)}；请求{said_zh}。",
+            f"The dataset {grant.dataset} is granted for {', '.join(wanted)}; the request {said_en}.",
+            members={"dataset": grant.dataset, "purposes": wanted},
+        )
+    if grant.case_number and case_number is None:
+        raise Problem(
+            PURPOSE_NOT_GRANTED,
+            f"读取数据集 {grant.dataset} 须以请求头 Case-Number 给出业务编号。",
+            f"The dataset {grant.dataset} is granted case by case: the header Case-Number must name the case.",
+            members={"dataset": grant.dataset, "case_number": "required"},
+        )
 
 
 async def licence_reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
@@ -317,16 +395,31 @@ SharingClient = Depends(sharing_client)
 Operator = Annotated[Caller, Depends(operator)]
 
 
-async def granted_dataset(request: Request, caller: DatasetReader, dataset: Annotated[str, Path()]) -> DatasetState:
+async def described_dataset(request: Request, caller: DatasetReader, dataset: Annotated[str, Path()]) -> Granted:
     """The dataset in the path, which the caller may read. Raises Problem if the registry holds none of that name."""
-    del caller  # being allowed comes before finding out what there is
+    grant = granted(caller, dataset)  # being allowed comes before finding out what there is
     found = (await state_of(request).datasets()).get(dataset)
     if found is None:
         raise Problem(NOT_FOUND, f"没有数据集 {dataset}。", f"There is no dataset {dataset}.")
+    return Granted(found, grant)
+
+
+async def granted_dataset(
+    request: Request,
+    found: Annotated[Granted, Depends(described_dataset)],
+    access_purpose: AccessPurpose = None,
+    case_number: CaseNumber = None,
+) -> Granted:
+    """The dataset in the path, whose records the caller may read for the purpose that the request states."""
+    del access_purpose, case_number  # as headers they are part of the description; read where they are checked
+    expect_purpose(request, found.grant)
     return found
 
 
-GrantedDataset = Annotated[DatasetState, Depends(granted_dataset)]
+DescribedDataset = Annotated[Granted, Depends(described_dataset)]
+"""For what is said of a dataset itself: no purpose is asked for."""
+GrantedDataset = Annotated[Granted, Depends(granted_dataset)]
+"""For its records."""
 
 
 def rule_of(route: APIRoute) -> Callable[..., Any] | None:
@@ -356,15 +449,29 @@ async def _caller(request: Request, authorization: str | None) -> Caller:
 async def identified(request: Request, token: str) -> Caller:
     """The client that a token was given to, as it stands now. Raises Problem."""
     state = state_of(request)
+    external = state.external_tokens is not None and state.external_tokens.claims_to_be(token)
     try:
-        claims = state.tokens.verify(token)
+        if external and state.external_tokens is not None:
+            claims = await state.external_tokens.verify(token)
+        else:
+            claims = state.tokens.verify(token)
     except TokenRefused as error:
         raise _refused("访问令牌无效或已过期。", f"The access token is refused: {error}.") from error
-    client = await state.client(claims.client_id)
-    if client is None or client.revoked:
+    if claims.bound_to is not None and claims.bound_to != state.presented.thumbprint(request.scope):
+        raise _refused(
+            "该令牌绑定了客户端证书，请求未出示该证书。",
+            "The access token is bound to a certificate, which this connection does not show.",
+        )
+    known = await state.client(claims.client_id, external=external)
+    client = known.client
+    if client is None or client.revoked or (external and Method.EXTERNAL not in client.methods):
         raise _refused("该客户端已被撤销。", "The client has been revoked.")
     request.state.client_id = client.id
-    return Caller(client.id, claims.scopes & client.scopes)
+    request.state.rate_limit = state.allowances.take(client.id, client.requests_per_second)
+    readable = frozenset(f"{READ}{name}" for name in known.grants)
+    named = claims.scopes if claims.scopes is not None else client.scopes | readable
+    scopes = frozenset(each for each in named if each in client.scopes or each.startswith(READ))
+    return Caller(client.id, scopes, known.grants)
 
 
 def _expect_scope(granted: bool, needed: str) -> None:  # noqa: FBT001

@@ -1,36 +1,25 @@
-"""Access tokens: short-lived JWTs, signed with ES256 by a key of the hub's own."""
+"""Access tokens: short-lived JWTs (RFC 9068), signed with ES256 by a key of the hub's own."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import stat
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
-from registry.signing.p256 import public_jwk
+from registry.api.access.token_keys import TokenKey, TokenKeys, signing
 
 AUDIENCE = "shuqiao-registry"
-ISSUER = "shuqiao"
+TYPES = {"at+jwt", "application/at+jwt"}
+BOUND = "x5t#S256"
+"""The member of ``cnf`` that binds a token to a certificate (RFC 8705)."""
 _REMEMBERED = 10_000
-
-
-class TokenKeyError(Exception):
-    """The file with the signing key cannot be used."""
 
 
 class TokenRefused(Exception):  # noqa: N818  (named for what happened)
@@ -42,61 +31,32 @@ class Claims:
     """What a verified token says."""
 
     client_id: str
-    scopes: frozenset[str]
+    scopes: frozenset[str] | None
+    """None: all that the client has."""
     expires_at: int
-
-
-def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The signing key in a file; made there, readable by its owner only, if there is none. Raises TokenKeyError."""
-    if not path.exists():
-        _make_key(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise TokenKeyError(f"{path} can be read by others (mode {mode:04o}); expected 0600: chmod 600 {path}")
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except ValueError as error:
-        raise TokenKeyError(f"{path} holds no private key in PEM") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise TokenKeyError(f"{path} holds a key of another kind; expected EC P-256")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-    try:
-        os.link(fresh, path)  # two processes that start at once end with one key
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
+    bound_to: str | None = None
+    """The thumbprint of the certificate without which the token is worth nothing."""
 
 
 class Tokens:
     """Issues tokens and verifies them; a token verified once is not verified again until it expires."""
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey, seconds: int) -> None:
-        self._key, self.seconds = key, seconds
-        self._public = key.public_key()
-        public = self._public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self.key_id = hashlib.sha256(public).hexdigest()[:16]
+    def __init__(self, keys: TokenKeys, seconds: int, issuer: str) -> None:
+        """``issuer``: this hub's address, the ``iss`` of its tokens."""
+        self._keys, self.seconds, self.issuer = keys, seconds, issuer
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._verified_with = keys.current()
 
-    @property
-    def public_jwk(self) -> dict[str, str]:
-        """The public key that tokens are verified with (RFC 7517)."""
-        return {**public_jwk(self._public), "kid": self.key_id, "use": "sig", "alg": "ES256"}
+    def public_jwks(self) -> list[dict[str, str]]:
+        """The public keys that tokens are verified with, also of the next one (RFC 7517)."""
+        now = datetime.now(UTC)
+        return [key.jwk for key in self._keys.current() if key.verifies(now)]
 
-    def issue(self, client_id: str, scopes: Iterable[str]) -> str:
-        """A new token for a client."""
+    def issue(self, client_id: str, scopes: Iterable[str], *, bound_to: str | None = None) -> str:
+        """A new token for a client; ``bound_to``: a certificate's thumbprint. Raises TokenKeyError if no key signs."""
         now = int(time.time())
-        claims = {
-            "iss": ISSUER,
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": client_id,
             "client_id": client_id,
@@ -105,10 +65,18 @@ class Tokens:
             "jti": secrets.token_urlsafe(12),
             "scope": " ".join(sorted(scopes)),
         }
-        return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self.key_id, "typ": "at+jwt"})
+        if bound_to is not None:
+            claims["cnf"] = {BOUND: bound_to}
+        key = signing(self._keys.current(), datetime.now(UTC))
+        assert key.private is not None  # noqa: S101  (it signs)
+        return jwt.encode(claims, key.private, algorithm="ES256", headers={"kid": key.key_id, "typ": "at+jwt"})
 
     def verify(self, token: str) -> Claims:
         """What a token says. Raises TokenRefused unless this hub signed it and it is still good."""
+        keys = self._keys.current()
+        if keys is not self._verified_with:  # a key may have been taken away, and what it signed with it
+            self._verified.clear()
+            self._verified_with = keys
         mark = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(mark)
         if known is None:
@@ -123,16 +91,42 @@ class Tokens:
 
     def _decode(self, token: str) -> Claims:
         try:
+            header = jwt.get_unverified_header(token)
+            if header.get("typ") not in TYPES:
+                raise TokenRefused("this is no access token")
             claims = jwt.decode(
                 token,
-                self._public,
+                self._key(header.get("kid")).public,
                 algorithms=["ES256"],
                 audience=AUDIENCE,
-                issuer=ISSUER,
+                issuer=self.issuer,
                 options={"require": ["exp", "iat", "sub", "scope"]},
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenRefused("the token has expired") from error
         except jwt.InvalidTokenError as error:
             raise TokenRefused("this is no token of this hub") from error
-        return Claims(claims["sub"], frozenset(str(claims["scope"]).split()), int(claims["exp"]))
+        return Claims(claims["sub"], frozenset(str(claims["scope"]).split()), int(claims["exp"]), confirmed_by(claims))
+
+    def _key(self, key_id: object) -> TokenKey:
+        """The key of an id, if need be from the file as it is this moment. Raises TokenRefused."""
+        now = datetime.now(UTC)
+        for keys in (self._keys.current, self._keys.look):
+            for key in keys():
+                if key.key_id == key_id and key.verifies(now):
+                    return key
+        raise TokenRefused("this is no token of this hub")
+
+
+def confirmed_by(claims: Mapping[str, Any]) -> str | None:
+    """The certificate that a token is bound to; None for one that whoever bears it may use.
+
+    Raises TokenRefused for a token that is bound to something else: it must not pass as unbound.
+    """
+    confirmation = claims.get("cnf")
+    if confirmation is None:
+        return None
+    thumbprint = confirmation.get(BOUND) if isinstance(confirmation, dict) else None
+    if not isinstance(thumbprint, str):
+        raise TokenRefused("the token is bound to something other than a certificate")
+    return thumbprint

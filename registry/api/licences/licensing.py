@@ -22,6 +22,7 @@ from registry.licences.keys import KeyNotActive, KeyRing, NoActiveKey
 from registry.signing.master_key import MasterKeyError
 from registry.signing.sm2 import Sm2Missing
 from registry.storage.database import connect
+from registry.storage.once import carried_out
 from registry.storage.reads import trust
 from registry.storage.reads.pool import DatabaseUnavailable, Pool
 
@@ -68,7 +69,7 @@ class Licensing:
         for last in (False, True):
             keys = await self.keys()
             try:
-                return await room.do(partial(self._on_database, partial(_with_keys, work, keys)))
+                return await room.do(partial(self._on_database, partial(_signed, work, keys)))
             except (NoActiveKey, Sm2Missing, MasterKeyError) as error:
                 raise Problem(SIGNING_UNAVAILABLE) from error
             except KeyNotActive:
@@ -78,7 +79,7 @@ class Licensing:
 
     async def write(self, work: Callable[[psycopg.Connection], Result]) -> Result:
         """Do something on a connection that may write, in a thread. Raises Problem when too many wait."""
-        return await self._writing.do(lambda: self._on_database(work))
+        return await self._writing.do(lambda: self._on_database(partial(carried_out, work=work)))
 
     def _on_database(self, work: Callable[[psycopg.Connection], Result]) -> Result:
         """Blocks: for threads. Raises DatabaseUnavailable."""
@@ -89,7 +90,7 @@ class Licensing:
             raise DatabaseUnavailable from error
 
 
-def _with_keys(
+def _signed(
     work: Callable[[psycopg.Connection, KeyRing], Result], keys: KeyRing, connection: psycopg.Connection
 ) -> Result:
-    return work(connection, keys)
+    return carried_out(connection, lambda it: work(it, keys))

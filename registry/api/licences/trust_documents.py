@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,8 +42,8 @@ class Documents:
 class TrustDocuments:
     """Made in a thread when they are first asked for."""
 
-    def __init__(self, licensing: Licensing, pool: Pool, token_jwk: Mapping[str, str]) -> None:
-        self._licensing, self._pool, self._token_jwk = licensing, pool, token_jwk
+    def __init__(self, licensing: Licensing, pool: Pool, token_jwks: Callable[[], list[dict[str, str]]]) -> None:
+        self._licensing, self._pool, self._token_jwks = licensing, pool, token_jwks
         self._published = build.published(licensing.types.all, licensing.base)
         self._found: Documents | None = None
         self._lock = asyncio.Lock()
@@ -54,7 +54,7 @@ class TrustDocuments:
 
     async def current(self) -> Documents:
         """The documents as they are now. Raises ReadError."""
-        mark = await reads.mark(self._pool)
+        mark = " ".join([await reads.mark(self._pool), *(jwk["kid"] for jwk in self._token_jwks())])
         async with self._lock:
             if self._found is None or self._found.mark != mark or now() - self._found.read_at > _KEPT:
                 self._found = await self._licensing.write(lambda connection: self._read(connection, mark))
@@ -83,7 +83,7 @@ class TrustDocuments:
             mark=mark,
             read_at=at,
             dids={code: orjson.dumps(document) for code, document in dids.items() if document is not None},
-            jwks=orjson.dumps(trust.jwks(connection, [self._token_jwk])),
+            jwks=orjson.dumps(trust.jwks(connection, self._token_jwks())),
             root_pem=certificate.public_bytes(Encoding.PEM) if certificate else None,
             trust=TrustList(
                 root=certificate,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
+from registry.api.licences.published import entity_tag, is_known
 from schemas.masking import printable
 
 _FOLDER = Path(__file__).parent
@@ -57,6 +58,15 @@ def page(template: str, content: Mapping[str, Any], *, status: int = 200) -> Res
     """A page. Its values are escaped; one that the template names and nobody gave is an error."""
     text = _environment().get_template(template).render(content)
     return Response(text, status, HEADERS, "text/html; charset=utf-8")
+
+
+def kept(made: Response, if_none_match: str | None, *, max_age: int) -> Response:
+    """A page that whoever has it need not load again: with its tag, or 304. ``max_age`` in seconds."""
+    mark = entity_tag(bytes(made.body))
+    made.headers["ETag"], made.headers["Cache-Control"] = mark, f"public, max-age={max_age}"
+    if not is_known(mark, if_none_match):
+        return made
+    return Response(status_code=304, headers={"ETag": mark, "Cache-Control": made.headers["Cache-Control"]})
 
 
 def asset(name: str) -> Response | None:

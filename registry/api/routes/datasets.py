@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from registry.api import models
-from registry.api.access.security import GrantedDataset, KnownClient
+from registry.api.access.security import DescribedDataset, KnownClient
 from registry.api.representations import answer, dataset_summary, now
 from registry.api.state import state_of
 from registry.storage.reads import datasets
@@ -20,14 +20,14 @@ async def listed(request: Request, caller: KnownClient) -> Response:
     """The datasets that the client may read; an operator sees all. 资源目录."""
     at = now()
     known = (await state_of(request).datasets()).values()
-    visible = list(known) if caller.operates else caller.readable(known)
+    visible = list(known) if caller.operates else [found.dataset for found in caller.readable(known)]
     return answer({"as_of": at, "datasets": [dataset_summary(dataset, at) for dataset in visible]})
 
 
 @router.get("/datasets/{dataset}", response_model=models.DatasetDetail)  # noqa: FAST003  (the rule reads it)
-async def shown(request: Request, found: GrantedDataset) -> Response:
+async def shown(request: Request, described: DescribedDataset) -> Response:
     """One dataset with its schema. 单项资源."""
-    at = now()
+    at, found = now(), described.dataset
     refusals = await datasets.open_refusals(state_of(request).pool, found.id)
     summary = dataset_summary(found, at)
     return answer({"as_of": at, **summary, "open_refusals": refusals, "json_schema": _schema(found.schema)})

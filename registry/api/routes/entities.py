@@ -9,7 +9,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
-from registry.api.access.security import Reader
+from registry.api.access.purpose import AccessPurpose, CaseNumber
+from registry.api.access.security import Reader, expect_purpose
 from registry.api.parameters import AsOf, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
 from registry.api.representations import answer, now, record, sources
@@ -32,27 +33,34 @@ async def shown(
         str, Query(pattern="^[0-9]{3}$", description="Kind of code (GB/T 36903 annex A); 001 is the USCC 代码类型")
     ] = _USCC_TYPE,
     as_of: AsOf = None,
+    access_purpose: AccessPurpose = None,
+    case_number: CaseNumber = None,
 ) -> Response:
     """Everything that the granted datasets know of one entity, by dataset. 市场主体全景."""
+    del access_purpose, case_number  # read where they are checked
     at, then = now(), moment(as_of)
     _check_code(entity, code_type)
-    granted = {dataset.id: dataset for dataset in caller.readable((await state_of(request).datasets()).values())}
-    rows = await records.of_entity(state_of(request).pool, entity, list(granted), limit=_PER_DATASET + 1, as_of=then)
+    app = state_of(request)
+    granted = {found.dataset.id: found for found in caller.readable((await app.datasets()).values())}
+    for found in granted.values():
+        expect_purpose(request, found.grant)
+    covered = {dataset_id: found.grant.rows for dataset_id, found in granted.items()}
+    rows = await records.of_entity(app.pool, entity, covered, limit=_PER_DATASET + 1, as_of=then)
     if not rows:
         raise Problem(
             NOT_FOUND, "已授权的数据集中没有该主体的记录。", "The granted datasets know nothing of this entity."
         )
     by_name = {}
     for dataset_id, group in groupby(rows, lambda row: row["dataset_id"]):
-        dataset, found = granted[dataset_id], list(group)
+        dataset, view, known = granted[dataset_id].dataset, granted[dataset_id].view(app), list(group)
         more = f"/api/v1/datasets/{quote(dataset.name)}/records?entity={quote(entity)}"
         by_name[dataset.name] = {
             "dataset": dataset.name,
             "title": {"zh": dataset.title_zh, "en": dataset.title_en},
             "department": dataset.department,
             "sources": sources(dataset, at),
-            "records": [record(row) for row in found[:_PER_DATASET]],
-            "more": more if len(found) > _PER_DATASET else None,
+            "records": [record(row, view) for row in known[:_PER_DATASET]],
+            "more": more if len(known) > _PER_DATASET else None,
         }
     return answer({"entity": entity, "as_of": then or at, "datasets": [by_name[name] for name in sorted(by_name)]})
 

@@ -33,16 +33,19 @@ async def listed(
 ) -> Response:
     """Records in the order of their keys. For pages that fit together while records change, give `as_of`. 记录列表."""
     at, then = now(), moment(as_of)
-    wanted = filters(request, found.schema)
-    query = digest("records", found.name, entity, then and then.isoformat(), [(f.field, f.value) for f in wanted])
+    app, dataset = state_of(request), found.dataset
+    view = found.view(app)
+    wanted = filters(request, dataset.schema, view)
+    query = digest("records", dataset.name, entity, then and then.isoformat(), [(f.field, f.value) for f in wanted])
     start = None if after is None else position(after, query, str)[0]
     rows = await records.page(
-        state_of(request).pool, found.id, after=start, limit=limit + 1, as_of=then, entity=entity, filters=wanted
-    )
+        app.pool, dataset.id, after=start, limit=limit + 1, as_of=then, entity=entity, filters=wanted,
+        rows=found.grant.rows,
+    )  # fmt: skip
     more = len(rows) > limit
     content = {
-        **_head(found, at, then),
-        "records": [record(row) for row in rows[:limit]],
+        **_head(dataset, at, then),
+        "records": [record(row, view) for row in rows[:limit]],
         "next": cursor(query, [rows[limit - 1]["key"]]) if more else None,
     }
     return answer(content)
@@ -58,14 +61,16 @@ async def shown(
 ) -> Response:
     """One record. 单条记录."""
     at, then = now(), moment(as_of)
-    row = await records.one(state_of(request).pool, found.id, key, then)
+    app, dataset = state_of(request), found.dataset
+    view = found.view(app)
+    row = await records.one(app.pool, dataset.id, key, then, found.grant.rows)
     if row is None:
-        raise _nothing(found, then)
+        raise _nothing(dataset, then)
     mark = etag(row)
-    headers = {"ETag": mark, **_age(found)}
+    headers = {"ETag": mark, **_age(dataset)}
     if if_none_match is not None and mark in {part.strip() for part in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
-    return answer({**_head(found, at, then), "record": record(row)}, headers=headers)
+    return answer({**_head(dataset, at, then), "record": record(row, view)}, headers=headers)
 
 
 @router.get("/{key}/history", response_model=models.HistoryPage)
@@ -74,15 +79,17 @@ async def history(
 ) -> Response:
     """Every version of a record, the newest first; a deleted record still has its history. 历史版本."""
     at = now()
-    query = digest("history", found.name, key)
+    app, dataset = state_of(request), found.dataset
+    view = found.view(app)
+    query = digest("history", dataset.name, key)
     before = None if after is None else position(after, query, int)[0]
-    rows = await records.history(state_of(request).pool, found.id, key, before=before, limit=limit + 1)
+    rows = await records.history(app.pool, dataset.id, key, before=before, limit=limit + 1, rows=found.grant.rows)
     if not rows and before is None:
-        raise _nothing(found, None)
+        raise _nothing(dataset, None)
     content = {
-        **_head(found, at, None),
+        **_head(dataset, at, None),
         "key": key,
-        "versions": [record(row) for row in rows[:limit]],
+        "versions": [record(row, view) for row in rows[:limit]],
         "next": cursor(query, [rows[limit - 1]["version"]]) if len(rows) > limit else None,
     }
     return answer(content)

@@ -8,6 +8,9 @@ A change with the operation ``m`` is a mark beside the record (disputed, repaire
 read with the version that it stands beside: the current one, or, where that is newer than the mark, the newest before
 it; where the record is gone, with none. Marks are those that hold when the feed is read, on every change of the record;
 a record that may no longer be shared has no body in any of them.
+
+For datasets of which a reader may see some records only, a change also brings what the record was before (``before``)
+and, whatever may be shared of it, what it is (``whole``): who reads decides whether it came in, went out or neither.
 """
 
 from __future__ import annotations
@@ -19,12 +22,17 @@ from registry.storage.reads.pool import Pool, Row
 from registry.storage.reads.records import STALE
 
 _CHANGES = """
-WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin)
-SELECT h.xmin::text AS horizon, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
+WITH horizon AS MATERIALIZED (
+    SELECT pg_snapshot_xmin(s.now) AS xmin,
+           (k.xid, k.seq) > ($1::text::xid8, $2::bigint) OR $1::text::xid8 > pg_snapshot_xmax(s.now) AS lost
+    FROM (SELECT pg_current_snapshot() AS now) s, registry.change_horizon k
+)
+SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.body, o.body) END AS body,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.personal, o.personal) END AS personal,
        coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
-       s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at
+       s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at,
+       p.body AS before, CASE WHEN f.dataset_id = ANY($5::smallint[]) THEN coalesce(r.body, o.body) END AS whole
 FROM horizon h
 LEFT JOIN LATERAL (
     SELECT * FROM registry.change
@@ -38,6 +46,12 @@ LEFT JOIN registry.record_history o ON o.dataset_id = f.dataset_id AND o.key = f
         SELECT max(h.version) FROM registry.record_history h JOIN registry.record n USING (dataset_id, key)
         WHERE h.dataset_id = f.dataset_id AND h.key = f.key AND h.version < f.seq
     ) ELSE f.seq END
+LEFT JOIN LATERAL (
+    SELECT e.body FROM registry.record_history e
+    WHERE f.dataset_id = ANY($5::smallint[]) AND f.operation IN ('c', 'd')
+      AND e.dataset_id = f.dataset_id AND e.key = f.key AND e.version < f.seq
+    ORDER BY e.version DESC LIMIT 1
+) p ON true
 LEFT JOIN registry.credit_mark m ON m.dataset_id = f.dataset_id AND m.key = f.key
 LEFT JOIN registry.batch b ON b.id = f.batch_id
 LEFT JOIN registry.connector c ON c.id = b.connector_id
@@ -69,9 +83,21 @@ class Changes:
     """Whether the limit ended it, not the feed."""
 
 
-async def after(pool: Pool, position: Position, dataset_ids: Sequence[int], limit: int) -> Changes:
-    """The changes of some datasets after a position; ``reached`` moves on over the changes of all others too."""
-    rows = await pool.rows(_CHANGES, str(position.xid), position.seq, list(dataset_ids), limit + 1)
+class PositionLost(LookupError):  # noqa: N818  (named for the state met)
+    """Changes after a position are no longer kept, or it is of another database: who stands there must begin anew."""
+
+
+async def after(
+    pool: Pool, position: Position, dataset_ids: Sequence[int], limit: int, *, partly: Sequence[int] = ()
+) -> Changes:
+    """The changes of some datasets after a position; ``reached`` moves on over the changes of all others too.
+
+    ``partly``: those of the datasets of which the reader may see some records only. Raises PositionLost; never for
+    :data:`START`, which stands before whatever is kept.
+    """
+    rows = await pool.rows(_CHANGES, str(position.xid), position.seq, list(dataset_ids), limit + 1, list(partly))
+    if rows[0]["lost"] and position != START:
+        raise PositionLost(f"the feed cannot be read after {position.xid}-{position.seq}")
     found = [row for row in rows if row["xid"] is not None]
     if len(found) > limit:
         last = found[limit - 1]

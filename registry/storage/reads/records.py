@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from registry.storage.reads.arguments import Arguments
 from registry.storage.reads.pool import Pool, Row
@@ -17,6 +18,18 @@ class Filter:
     field: str
     value: str
     within_array: bool = False
+
+
+Rows = Mapping[str, Collection[str]]
+"""Which records a grant covers: for each field its values; the record's is one of them, or one of an array's items."""
+
+
+def within(rows: Rows, arguments: Arguments) -> list[str]:
+    """Conditions on ``r.body`` that keep to the records that a grant covers."""
+    return [
+        f"(r.body -> {arguments.add(name)}::text) ?| {arguments.add(sorted(values))}::text[]"
+        for name, values in sorted(rows.items())
+    ]
 
 
 STALE = """
@@ -32,6 +45,7 @@ LEFT JOIN LATERAL (
 """
 """Open refusals of what is now at the source in the place of a version: found by the source's row, or by the key."""
 
+_NOT_STALE = "LEFT JOIN (SELECT NULL::timestamptz AS since, NULL::jsonb AS reasons) s ON true"
 _SHARED = """NOT EXISTS (
     SELECT FROM registry.credit_mark k WHERE k.dataset_id = r.dataset_id AND k.key = r.key
     AND (k.repaired_at IS NOT NULL OR k.withdrawn_at IS NOT NULL)
@@ -69,8 +83,9 @@ async def page(
     entity: str | None = None,
     key: str | None = None,
     filters: Sequence[Filter] = (),
+    rows: Rows = MappingProxyType({}),
 ) -> list[Row]:
-    """Records of a dataset in the order of their keys, after a key."""
+    """Records of a dataset in the order of their keys, after a key; ``rows``: only those that a grant covers."""
     arguments = Arguments()
     where = [f"r.dataset_id = {arguments.add(dataset_id)}"]
     if after is not None:
@@ -84,23 +99,29 @@ async def page(
         where.append(f"r.body -> {arguments.add(wanted.field)}::text {operator} {arguments.add(wanted.value)}::jsonb")
     if filters:
         where.append(_SHARED)  # what is not handed on is not found by what stands in it either
+    where += within(rows, arguments)
     moment = None if as_of is None else arguments.add(as_of)
     versions = _versions(where, moment, f"ORDER BY r.key LIMIT {arguments.add(limit)}", "key")
-    return await pool.rows(_with_source(versions, "v.key", moment), *arguments)
+    return await pool.rows(with_source(versions, "v.key", moment), *arguments)
 
 
-async def one(pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None) -> Row | None:
-    """The version of a record that is valid now, or was at a time."""
-    found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key)
+async def one(
+    pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None, rows: Rows = MappingProxyType({})
+) -> Row | None:
+    """The version of a record that is valid now, or was at a time; None too where ``rows`` does not cover it."""
+    found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key, rows=rows)
     return found[0] if found else None
 
 
-async def history(pool: Pool, dataset_id: int, key: str, *, before: int | None, limit: int) -> list[Row]:
-    """Every version of a record, the newest first."""
+async def history(
+    pool: Pool, dataset_id: int, key: str, *, before: int | None, limit: int, rows: Rows = MappingProxyType({})
+) -> list[Row]:
+    """Every version of a record, the newest first; ``rows``: only versions that a grant covers."""
     arguments = Arguments()
     where = [f"r.dataset_id = {arguments.add(dataset_id)}", f"r.key = {arguments.add(key)}"]
     if before is not None:
         where.append(f"r.version < {arguments.add(before)}")
+    where += within(rows, arguments)
     condition = " AND ".join(where)
     versions = (
         f"{_CURRENT.format(where=condition)} UNION ALL {_ENDED.format(where=condition)}"
@@ -111,18 +132,22 @@ async def history(pool: Pool, dataset_id: int, key: str, *, before: int | None, 
 
 
 async def of_entity(
-    pool: Pool, entity: str, dataset_ids: Sequence[int], *, limit: int, as_of: datetime | None = None
+    pool: Pool, entity: str, datasets: Mapping[int, Rows], *, limit: int, as_of: datetime | None = None
 ) -> list[Row]:
-    """What the datasets know of an entity: at most ``limit`` records of each dataset."""
+    """What the datasets know of an entity, as far as a grant of each covers it: at most ``limit`` records of each."""
     arguments = Arguments()
     where = [f"r.dataset_id = d.id AND r.entity = {arguments.add(entity)}"]
+    for dataset_id, rows in datasets.items():
+        if rows:
+            covered = " AND ".join(within(rows, arguments))
+            where.append(f"(r.dataset_id <> {arguments.add(dataset_id)} OR ({covered}))")
     moment = None if as_of is None else arguments.add(as_of)
     inner = _versions(where, moment, f"ORDER BY r.key LIMIT {arguments.add(limit)}", "key")
     versions = f"""
-        SELECT each.* FROM unnest({arguments.add(list(dataset_ids))}::smallint[]) AS d (id)
+        SELECT each.* FROM unnest({arguments.add(list(datasets))}::smallint[]) AS d (id)
         CROSS JOIN LATERAL ({inner}) each
     """
-    return await pool.rows(_with_source(versions, "v.dataset_id, v.key", moment), *arguments)
+    return await pool.rows(with_source(versions, "v.dataset_id, v.key", moment), *arguments)
 
 
 def _versions(where: Sequence[str], moment: str | None, order: str, outer_key: str) -> str:
@@ -137,7 +162,10 @@ def _versions(where: Sequence[str], moment: str | None, order: str, outer_key: s
     )
 
 
-def _with_source(versions: str, order: str, moment: str | None) -> str:
+def with_source(versions: str, order: str, moment: str | None, *, stale: bool = True) -> str:
+    """Some versions with their connector and what stands beside them; without ``stale`` nobody looks for refusals."""
+    if not stale:
+        return _WITH_SOURCE.format(versions=versions, stale=_NOT_STALE, order=order)
     until = "" if moment is None else f" WHERE f.first_seen <= {moment}"
-    stale = STALE.format(version="v", until=until, on="true")
-    return _WITH_SOURCE.format(versions=versions, stale=stale, order=order)
+    refusals = STALE.format(version="v", until=until, on="true")
+    return _WITH_SOURCE.format(versions=versions, stale=refusals, order=order)

@@ -135,7 +135,7 @@ class Town:
 
     def client(self, name: str = "bank") -> str:
         self.connection.execute(
-            "INSERT INTO registry.client (id, name, secret_hash, scopes) VALUES (%s, %s, '', '{}')", (name, name)
+            "INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name)
         )
         return name
 

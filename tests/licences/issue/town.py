@@ -181,7 +181,7 @@ class Town:
     def client(self, name: str) -> None:
         """A system that may ask for something."""
         self.connection.execute(
-            "INSERT INTO registry.client (id, name, secret_hash, scopes) VALUES (%s, %s, 'x', '{}')", (name, name)
+            "INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name)
         )
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

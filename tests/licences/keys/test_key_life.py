@@ -188,7 +188,7 @@ def _sign_something(connection: psycopg.Connection, key_id: str) -> None:
     values = {"key": key_id, "code": MARKET.code, "now": LATER, "later": LATER + timedelta(days=1),
               "ago": LATER - timedelta(days=1)}  # fmt: skip
     for statement in (
-        "INSERT INTO registry.client (id, name, secret_hash, scopes) VALUES ('client-1', 'bank', 'x', '{}')",
+        "INSERT INTO registry.client (id, name, scopes) VALUES ('client-1', 'bank', '{}')",
         "INSERT INTO registry.status_group (issuer_code, size, index_order) VALUES (%(code)s, 131072, '')",
         """INSERT INTO registry.status_list
                (group_id, purpose, status_size, bits, document, key_id, signed_at, valid_until)

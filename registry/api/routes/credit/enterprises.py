@@ -68,7 +68,7 @@ async def file(request: Request, caller: CreditOffice, enterprise: Enterprise) -
     """One file: each field from its one source, the lists, and where departments disagree. 企业档案（一数一源）."""
     app = state_of(request)
     known = await app.datasets()
-    granted = [dataset.name for dataset in caller.readable(known.values())]
+    granted = [found.dataset.name for found in caller.readable(known.values())]
     try:
         found = await _found(request, enterprise)
         return answer(await credit_answers.file(app.pool, known, found, granted, now()))

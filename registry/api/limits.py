@@ -1,0 +1,115 @@
+"""What one request may take: bytes of body, depth of JSON, time to send it, and a place among those under way.
+
+docs/consumers.md tells them to clients; whoever raises one raises it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.types import Message, Receive, Scope
+
+from registry.api.problems import BUSY, INVALID_BODY, TOO_LONG, TOO_SLOW, Problem
+
+QUERY_BYTES = 8192
+PATH_BYTES = 8192
+BODY_BYTES = 16384
+LOOKUP_BYTES = 262_144
+JSON_DOCUMENT_BYTES = 2 << 20
+PDF_DOCUMENT_BYTES = 20 << 20
+JSON_DEPTH = 32
+"""Objects and arrays within each other."""
+_DOCUMENTS = {"/credentials/verify", "/presentations/verify", "/credentials/issue"}
+"""Where a whole credential or a licence's PDF may be sent."""
+_PAGE = "/verify"
+_PAGE_BYTES = 80 << 20
+"""The page takes more than it reads, to be able to say that a file is too large."""
+_LOOKUP = "/records/lookup"
+WAITING = ("/api/v1/changes",)
+"""Addresses whose readers wait for something to happen, and meanwhile take nothing but memory."""
+_ALWAYS = {"/healthz", "/readyz"}
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[{\]}]")
+
+
+class Places:
+    """How many requests one process has under way: those that work, and those that wait for changes."""
+
+    def __init__(self, working: int, waiting: int) -> None:
+        self._most = {False: working, True: waiting}
+        self._taken = {False: 0, True: 0}
+
+    @contextmanager
+    def taken(self, path: str) -> Iterator[None]:
+        """A place for a request. Raises Problem (busy) if there is none: refused at once is better than late."""
+        if path in _ALWAYS:
+            yield
+            return
+        waits = path.startswith(WAITING)
+        if self._taken[waits] >= self._most[waits]:
+            raise Problem(BUSY)
+        self._taken[waits] += 1
+        try:
+            yield
+        finally:
+            self._taken[waits] -= 1
+
+
+def body_bytes(scope: Scope) -> int:
+    """How long the body may be."""
+    path: str = scope["path"]
+    if path == _PAGE:
+        return _PAGE_BYTES
+    if path.endswith(_LOOKUP):
+        return LOOKUP_BYTES
+    if path not in _DOCUMENTS:
+        return BODY_BYTES
+    media_type = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return PDF_DOCUMENT_BYTES if media_type == b"application/pdf" else JSON_DOCUMENT_BYTES
+
+
+def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
+    """The request's messages within the limits; what is beyond them raises Problem where it is read."""
+    limit = body_bytes(scope)
+    media_type: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    checked = b"json" in media_type.lower()
+    size, parts, whole, begun = 0, [], False, asyncio.get_running_loop().time()
+
+    async def receive_some() -> Message:
+        nonlocal size, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(begun + seconds):
+                message = await receive()
+        except TimeoutError:
+            zh, en = f"请求体须在 {seconds:g} 秒内发送完毕。", f"The body has to arrive within {seconds:g} seconds."
+            raise Problem(TOO_SLOW, zh, en, headers={"Connection": "close"}) from None
+        body: bytes = message.get("body", b"")
+        size += len(body)
+        whole = not message.get("more_body", False)
+        if size > limit:
+            raise Problem(TOO_LONG, f"请求体超过 {limit} 字节。", f"The body is longer than {limit} bytes.")
+        if checked:
+            parts.append(body)
+            if whole and depth(b"".join(parts)) > JSON_DEPTH:
+                zh, en = f"JSON 嵌套超过 {JSON_DEPTH} 层。", f"The JSON nests deeper than {JSON_DEPTH} levels."
+                raise Problem(INVALID_BODY, zh, en)
+        return message
+
+    return receive_some
+
+
+def depth(text: bytes) -> int:
+    """How deep a JSON text nests, at the most; what is no JSON is found out by who reads it."""
+    deepest = level = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", text)):
+        if bracket in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        else:
+            level -= 1
+    return deepest

@@ -1,0 +1,1 @@
+"""Reading much at once: what leaves as a table, and counts that tell of nobody in particular."""

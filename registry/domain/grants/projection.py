@@ -1,0 +1,81 @@
+"""What a grant shows of a record: granted fields only, personal values masked unless they are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from registry.domain.grants.grant import Grant
+from schemas.catalogue import Catalogue, default_catalogue
+from schemas.masking import mask
+
+Masked = Mapping[str, "Masked | None"]
+"""What to mask, by name: None for the whole value, else what within it; ``*`` stands for every item of an array."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one grant shows of records of one schema; made once for many records."""
+
+    fields: frozenset[str] | None
+    """Top-level fields that are shown; None: all of them."""
+    masked: Masked
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether records pass as they are."""
+        return self.fields is None and not self.masked
+
+    def of(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A record with only what is granted."""
+        fields = self.fields
+        kept = dict(body) if fields is None else {name: value for name, value in body.items() if name in fields}
+        for name, within in self.masked.items():
+            if name in kept:
+                kept[name] = _masked(kept[name], within)
+        return kept
+
+    def shows(self, name: str) -> bool:
+        """Whether a top-level field is there in clear, whole: only then may records be sought by it."""
+        return (self.fields is None or name in self.fields) and name not in self.masked
+
+
+def shown(body: Mapping[str, Any], grant: Grant, schema: str, catalogue: Catalogue | None = None) -> dict[str, Any]:
+    """What a grant shows of a record that is stored by a schema. Raises UnknownSchema."""
+    return view(grant.fields, schema, catalogue or default_catalogue()).of(body)
+
+
+@lru_cache(maxsize=4096)
+def view(fields: frozenset[str] | None, schema: str, catalogue: Catalogue) -> View:
+    """The view of a grant's fields on records of a schema.
+
+    Raises UnknownSchema: what is personal in records of a schema that is not there, nobody can tell.
+    """
+    personal = {pointer.removeprefix("/") for pointer in catalogue.personal_fields(schema)}
+    named = fields or frozenset()
+    top = None if fields is None else frozenset(name.partition("/")[0] for name in fields)
+    masked: dict[str, Any] = {}
+    for path in sorted(personal - named):
+        _put(masked, path.split("/"))
+    return View(top, masked)
+
+
+def _put(masked: dict[str, Any], path: list[str]) -> None:
+    """Add a path; what is masked as a whole stays so."""
+    name, rest = path[0].replace("~1", "/").replace("~0", "~"), path[1:]
+    if not rest:
+        masked[name] = None
+    elif masked.get(name, {}) is not None:
+        _put(masked.setdefault(name, {}), rest)
+
+
+def _masked(value: Any, within: Masked | None) -> Any:
+    if within is None:
+        return None if value is None else mask(value)
+    if isinstance(value, list):
+        return [_masked(item, within["*"]) for item in value] if "*" in within else value
+    if isinstance(value, dict):
+        return {name: _masked(item, within[name]) if name in within else item for name, item in value.items()}
+    return value

@@ -1,0 +1,121 @@
+"""The terms of a grant, checked against the schema of the dataset's records before anybody is bound by them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jsonschema_rs
+
+from schemas import formats
+from schemas.catalogue import Catalogue
+from schemas.errors import SchemaError
+
+LONGEST = timedelta(days=3 * 366)
+"""No grant is given for longer; a default year is what :func:`default_end` says."""
+MOST_PURPOSES, MOST_ROW_VALUES = 50, 1000
+_PURPOSE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class GrantError(Exception):
+    """A grant cannot be given, changed or ended as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a grant says, before it has a number."""
+
+    fields: frozenset[str] | None = None
+    purposes: frozenset[str] = frozenset()
+    case_number: bool = False
+    rows: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+    valid_until: datetime | None = None
+    """None: a year from when it is given."""
+    daily_quota: int | None = None
+    legal_basis: str = ""
+
+
+def default_end(at: datetime) -> datetime:
+    """A year on, the same day; the 28th of February for the 29th."""
+    try:
+        return at.replace(year=at.year + 1)
+    except ValueError:
+        return at.replace(year=at.year + 1, day=28)
+
+
+def checked(terms: Terms, schema: str, always: Iterable[str], at: datetime, catalogue: Catalogue) -> Terms:
+    """The terms as they will stand: with an end, and with the fields that a record cannot be told apart without.
+
+    ``always``: the dataset's key, and the field with the entity. Raises GrantError with everything that is wrong.
+    """
+    wrong = list(_wrong(terms, at))
+    if terms.fields is not None or terms.rows:
+        try:
+            properties: Mapping[str, Any] = catalogue.schema(schema).get("properties", {})
+        except SchemaError as error:
+            raise GrantError(f"fields and rows cannot be checked: {error}") from error
+        personal = {pointer.removeprefix("/") for pointer in catalogue.personal_fields(schema)}
+        wrong += _wrong_fields(terms.fields or (), properties, personal, schema)
+        wrong += _wrong_rows(terms.rows, properties, schema)
+    if wrong:
+        raise GrantError("; ".join(wrong))
+    fields = None if terms.fields is None else terms.fields | frozenset(always)
+    end = (terms.valid_until or default_end(at)).astimezone(UTC)
+    return Terms(
+        fields, terms.purposes, terms.case_number, terms.rows, end, terms.daily_quota, terms.legal_basis.strip()
+    )
+
+
+def _wrong(terms: Terms, at: datetime) -> Iterable[str]:
+    end = terms.valid_until
+    if end is not None and end.tzinfo is None:
+        yield "the end has no offset; expected a time such as 2027-12-31T23:59:59+08:00"
+    elif end is not None and not at < end <= at + LONGEST:
+        yield f"a grant cannot end on {end:%Y-%m-%d}; expected a day after today, {LONGEST.days} days on at most"
+    if terms.daily_quota is not None and not 0 < terms.daily_quota < 1 << 53:
+        yield f"the daily quota cannot be {terms.daily_quota}; expected a number of answers, 1 or more"
+    if len(terms.purposes) > MOST_PURPOSES:
+        yield f"{len(terms.purposes)} purposes; expected {MOST_PURPOSES} at most"
+    for purpose in sorted(terms.purposes):
+        if not _PURPOSE.fullmatch(purpose):
+            yield f"{purpose[:80]!r} is no purpose; expected small letters, digits and underscores: credit_lending"
+    if terms.fields is not None and not terms.fields:
+        yield "no field at all; expected at least one, or none named for all of them"
+
+
+def _wrong_fields(
+    fields: Iterable[str], properties: Mapping[str, Any], personal: Iterable[str], schema: str
+) -> Iterable[str]:
+    for name in sorted(set(fields) - set(properties) - set(personal)):
+        yield f"{schema} has no field {name[:80]!r}; expected some of {', '.join(sorted(properties))}"
+    for name in sorted(set(fields) & set(personal)):
+        if (top := name.partition("/")[0]) not in set(fields):
+            yield f"{name!r} lies within {top!r}, which is to be granted too"
+
+
+def _wrong_rows(rows: Mapping[str, frozenset[str]], properties: Mapping[str, Any], schema: str) -> Iterable[str]:
+    for name, values in sorted(rows.items()):
+        if name not in properties:
+            yield f"{schema} has no field {name[:80]!r} to choose records by; it has {', '.join(sorted(properties))}"
+            continue
+        if not 0 < len(values) <= MOST_ROW_VALUES:
+            yield f"{len(values)} values of {name}; expected 1 to {MOST_ROW_VALUES}"
+        given = properties[name]
+        scalar = given.get("items", {}) if _kind(given) == "array" else given
+        if _kind(scalar) != "string":
+            yield f"records cannot be chosen by {name}, which holds no text; expected a field with a code or a word"
+            continue
+        validator = jsonschema_rs.Draft202012Validator(scalar, formats=formats.formats(), validate_formats=True)
+        for value in sorted(values):
+            if not validator.is_valid(value):
+                yield f"{value[:80]!r} cannot occur in {name} of {schema}"
+
+
+def _kind(given: Mapping[str, Any]) -> str:
+    kinds = given.get("type") or next((part["type"] for part in given.get("allOf", ()) if "type" in part), None)
+    if kinds is None:
+        return "string" if "enum" in given or "const" in given else ""
+    return str(next((kind for kind in kinds if kind != "null"), "")) if isinstance(kinds, list) else str(kinds)

@@ -1,0 +1,1 @@
+"""Grants on the registry: given, changed, revoked, asked for and decided, reported."""
