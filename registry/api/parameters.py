@@ -17,9 +17,12 @@ from fastapi.routing import APIRoute
 from registry.api.paging import LIMIT
 from registry.api.problems import INVALID_PARAMETER, UNKNOWN_PARAMETER, Problem, parameter_error
 from registry.domain.grants.projection import View
+from registry.sealing import key_file
+from registry.sealing.records import blind
 from registry.storage.reads.records import Filter
 from schemas import catalogue, formats
 from schemas.errors import SchemaError
+from schemas.personal import of_dataset, of_schema
 
 FILTERS: dict[str, Any] = {
     "parameters": [
@@ -136,6 +139,7 @@ def filters(request: Request, reference: str, view: View) -> list[Filter]:
     if not wanted:
         return []
     fields = {name: field for name, field in filterable(reference).items() if view.shows(name)}
+    indexed = of_dataset(reference).indexed
     refuse_unknown(list(wanted), [*own, *fields])
     found, errors = [], []
     for name, text in wanted.items():
@@ -145,7 +149,9 @@ def filters(request: Request, reference: str, view: View) -> list[Filter]:
             errors.append(
                 parameter_error(name, f"不符合该字段的要求：{problem}", f"Not a value of this field: {problem}")
             )
-        found.append(Filter(name, orjson.dumps(value).decode(), within_array=_type(fields[name]) == "array"))
+        digest = blind(key_file.ring(), name, value) if name in indexed else None
+        array = _type(fields[name]) == "array"
+        found.append(Filter(name, orjson.dumps(value).decode(), within_array=array, blind=digest))
     if errors:
         raise Problem(
             INVALID_PARAMETER,
@@ -158,12 +164,19 @@ def filters(request: Request, reference: str, view: View) -> list[Filter]:
 
 @lru_cache(maxsize=256)
 def filterable(reference: str) -> Mapping[str, Mapping[str, Any]]:
-    """The top-level fields that can be filtered by: all but those that hold objects. None for an unknown schema."""
+    """The top-level fields that can be filtered by. None for an unknown schema.
+
+    All but those that hold objects, and those that are sealed: of these, those that have a blind index.
+    """
     try:
         properties = catalogue.schema(reference).get("properties", {})
+        personal = of_schema(reference)
     except SchemaError:
         return {}
-    return {name: field for name, field in properties.items() if _type(_scalar(field)) != "object"}
+    sealed = {name for name, _ in personal.names}.difference(personal.indexed)
+    return {
+        name: field for name, field in properties.items() if _type(_scalar(field)) != "object" and name not in sealed
+    }
 
 
 def _scalar(field: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,13 +19,13 @@ CHINA = timezone(timedelta(hours=8))
 """Days are days in China."""
 
 _NOW = """
-SELECT r.entity AS entity, d.name, r.key, r.body, r.personal, r.version, r.valid_from,
+SELECT r.entity AS entity, r.dataset_id, d.name, r.key, r.body, r.personal, r.version, r.valid_from,
     greatest(c.read_at, r.valid_from), r.batch_id, c.name, c.department, false
 FROM registry.record r JOIN registry.dataset d ON d.id = r.dataset_id JOIN registry.connector c ON c.id = r.connector_id
 WHERE r.entity = ANY(%(entities)s) AND d.name = ANY(%(datasets)s)
 UNION ALL
-SELECT m.entity, d.name, r.key, r.body, r.personal, r.version, r.valid_from, greatest(c.read_at, r.valid_from),
-    r.batch_id, c.name, c.department, true
+SELECT m.entity, r.dataset_id, d.name, r.key, r.body, r.personal, r.version, r.valid_from,
+    greatest(c.read_at, r.valid_from), r.batch_id, c.name, c.department, true
 FROM registry.entity_match m JOIN registry.record r USING (dataset_id, key)
 JOIN registry.dataset d ON d.id = r.dataset_id JOIN registry.connector c ON c.id = r.connector_id
 WHERE m.entity = ANY(%(entities)s) AND m.state = 'accepted' AND r.entity IS NULL AND d.name = ANY(%(datasets)s)
@@ -48,7 +48,7 @@ without_code AS (
     SELECT h.dataset_id, h.key, h.body, h.personal, h.version, h.valid_from, h.batch_id, h.connector_id, m.entity
     FROM matched m JOIN registry.record_history h USING (dataset_id, key)
     WHERE h.valid_from <= %(at)s AND h.valid_to > %(at)s AND h.entity IS NULL)
-SELECT v.entity, d.name, v.key, v.body, v.personal, v.version, v.valid_from,
+SELECT v.entity, v.dataset_id, d.name, v.key, v.body, v.personal, v.version, v.valid_from,
     greatest(v.valid_from, (
         SELECT max(b.ended_at) FROM registry.batch b
         WHERE b.connector_id = v.connector_id AND b.state = 'published' AND b.ended_at <= %(at)s)),
@@ -76,6 +76,7 @@ def read_records(
     values = {"entities": wanted, "datasets": list(datasets), "at": at}
     for (
         entity,
+        dataset_id,
         dataset,
         key,
         body,
@@ -90,7 +91,7 @@ def read_records(
     ) in connection.execute(query.encode(), values):
         found[entity].append(
             FileRecord(
-                dataset, key, opened(body, personal, dataset, key), version, china_day(published),
+                dataset, key, opened(body, personal, dataset_id, key), version, china_day(published),
                 china_day(confirmed or published), batch, connector, department, matched,
             )
         )  # fmt: skip

@@ -237,7 +237,7 @@ def _subjects(
         columns(records),
     ):
         rule = sources.matching.rules.get(dataset)
-        subject = rules.subject(rule, opened(body, personal, dataset, key)) if rule is not None else None
+        subject = rules.subject(rule, opened(body, personal, dataset_id, key)) if rule is not None else None
         if subject is not None:
             found[RecordKey(dataset_id, key)] = subject
     return found

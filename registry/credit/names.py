@@ -130,7 +130,7 @@ def keep_records(connection: psycopg.Connection, records: Sequence[RecordKey], s
         " WHERE r.entity IS NULL AND d.name = ANY(%s)",
         (*columns(records), list(matching.rules)),
     ):
-        subject = rules.subject(matching.rules[dataset], opened(body, personal, dataset, key))
+        subject = rules.subject(matching.rules[dataset], opened(body, personal, dataset_id, key))
         if subject is not None:
             by = Wanted.of(subject, matching)
             stated = [f"{kind}:{value}" for kind, value in sorted(subject.identifiers.items())]
@@ -231,13 +231,13 @@ def enterprises(connection: psycopg.Connection, entities: Sequence[str], sources
         former.setdefault(entity, []).append(name)
     field = _fields(sources)
     found = {}
-    for entity, key, masked, personal in connection.execute(
-        "SELECT r.entity, r.key, r.body, r.personal FROM registry.record r"
+    for entity, dataset_id, key, masked, personal in connection.execute(
+        "SELECT r.entity, r.dataset_id, r.key, r.body, r.personal FROM registry.record r"
         " JOIN registry.dataset d ON d.id = r.dataset_id"
         " WHERE r.entity = ANY(%s) AND d.name = %s ORDER BY r.valid_from, r.key",
         (list(entities), sources.entity_dataset),
     ):
-        body = opened(masked, personal, sources.entity_dataset, key)
+        body = opened(masked, personal, dataset_id, key)
         said = {name: body.get(column) for name, column in field.items()}
         if said.get("name"):
             established = said.get("established_on")
@@ -272,15 +272,15 @@ def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sou
     present: dict[str, tuple[NameParts, str | None, UUID | None]] = {}
     former: dict[tuple[str, str], NameParts] = {}
     representative = field.get("legal_representative", "")
-    for now, entity, name, address, shown, division, key, personal in connection.execute(
+    for now, entity, name, address, shown, division, dataset_id, key, personal in connection.execute(
         """
         SELECT true, r.entity, r.body ->> %(name)s, r.body ->> %(address)s, r.body ->> %(representative)s,
-            r.body ->> %(division)s, r.key, r.personal FROM registry.record r
+            r.body ->> %(division)s, r.dataset_id, r.key, r.personal FROM registry.record r
         JOIN registry.dataset d ON d.id = r.dataset_id WHERE r.entity = ANY(%(entities)s) AND d.name = %(dataset)s
         UNION
-        SELECT false, h.entity, h.body ->> %(name)s, NULL, NULL, NULL, NULL, NULL FROM registry.record_history h
+        SELECT false, h.entity, h.body ->> %(name)s, NULL, NULL, NULL, NULL, NULL, NULL FROM registry.record_history h
         JOIN registry.dataset d ON d.id = h.dataset_id WHERE h.entity = ANY(%(entities)s) AND d.name = %(dataset)s
-        ORDER BY 1, 2, 3, 4, 5, 6, 7
+        ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         """,
         {
             "entities": list(entities),
@@ -294,7 +294,7 @@ def _names(connection: psycopg.Connection, entities: Sequence[str], sources: Sou
         if name:
             parts = name_parts(name, sources.matching)
             if now:
-                person = opened({representative: shown}, personal, sources.entity_dataset, key)[representative]
+                person = opened({representative: shown}, personal, dataset_id, key)[representative]
                 present[entity] = (parts, _address(address), _person(person, division))
             else:
                 former[entity, parts.name] = parts

@@ -15,6 +15,7 @@ import orjson
 
 from registry.domain.grants.grant import Grant
 from registry.domain.grants.projection import View
+from registry.sealing.records import opened
 from registry.storage.reads.pool import Row
 
 OPERATIONS: Mapping[str, str] = {"n": "new", "c": "changed", "d": "deleted", "m": "marked"}
@@ -58,10 +59,16 @@ def _covers(grant: Grant, text: str | None) -> bool:
 
 
 def body(row: Row, view: View) -> orjson.Fragment | dict[str, Any] | None:
-    """What a grant shows of a record; as the database wrote it where that is everything."""
+    """What a grant shows of a record; as the database wrote it where that is everything.
+
+    What is personal is opened only for a grant that names some of it. Raises PersonalKeysError.
+    """
     if row["body"] is None:
         return None
-    return orjson.Fragment(row["body"]) if view.is_everything else view.of(orjson.loads(row["body"]))
+    if view.is_everything:
+        return orjson.Fragment(row["body"])
+    stored = orjson.loads(row["body"])
+    return view.of(opened(stored, row["personal"], row["dataset_id"], row["key"]) if view.is_clear else stored)
 
 
 def with_marks(found: dict[str, Any], row: Row) -> dict[str, Any]:

@@ -52,22 +52,20 @@ class _Place:
     """What is told -> what the values are bound to."""
 
 
-_WITH_DATASET = "JOIN registry.dataset d ON d.id = t.dataset_id"
 _PLACES = (
+    _Place("record", ("dataset_id", "key"), "", "t.dataset_id, t.key", lambda told: context_of(told[0], told[1])),
     _Place(
-        "record", ("dataset_id", "key"), _WITH_DATASET, "d.name, t.key", lambda told: context_of(told[0], told[1])
-    ),
-    _Place(
-        "record_history", ("dataset_id", "key", "version"), _WITH_DATASET, "d.name, t.key",
+        "record_history", ("dataset_id", "key", "version"), "", "t.dataset_id, t.key",
         lambda told: context_of(told[0], told[1]),
     ),
     _Place(
-        "refusal", ("id",), _WITH_DATASET,
-        "d.name, CASE WHEN get_byte(t.personal, 0) = 1 THEN coalesce(t.key, '') ELSE t.row_id END",
+        "refusal", ("id",), "",
+        "t.dataset_id, CASE WHEN get_byte(t.personal, 0) = 1 THEN coalesce(t.key, '') ELSE t.row_id END",
         lambda told: context_of(told[0], told[1]),
     ),
     _Place(
-        "discrepancy", ("id",), _WITH_DATASET, "t.entity || '/' || t.field || '/' || d.name || '/' || t.key",
+        "discrepancy", ("id",), "JOIN registry.dataset d ON d.id = t.dataset_id",
+        "t.entity || '/' || t.field || '/' || d.name || '/' || t.key",
         lambda told: of_document("discrepancy", told[0]),
     ),
 )  # fmt: skip
@@ -81,10 +79,10 @@ def reseal(connection: psycopg.Connection) -> Resealed:
     ring = key_file.ring()
     again = sum(_reseal(connection, place, ring) for place in _PLACES)
     clear = 0
-    for dataset_id, dataset, schema in connection.execute("SELECT id, name, schema FROM registry.dataset").fetchall():
+    for dataset_id, schema in connection.execute("SELECT id, schema FROM registry.dataset").fetchall():
         fields = of_dataset(schema)
         if fields:
-            sealer = RecordSealer(dataset, fields)
+            sealer = RecordSealer(dataset_id, fields)
             for table, names in (("record", ("key",)), ("record_history", ("key", "version"))):
                 clear += _seal(connection, table, names, dataset_id, sealer, fields)
             clear += _seal_refusals(connection, dataset_id, sealer)

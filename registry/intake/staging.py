@@ -206,8 +206,8 @@ class Staging:
 def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | None:
     """What seals the records of the batch's dataset; None where its schema has no personal fields."""
     row = connection.execute(
-        "SELECT d.name, b.schema FROM registry.batch b JOIN registry.connector c ON c.id = b.connector_id"
-        " JOIN registry.dataset d ON d.id = c.dataset_id WHERE b.id = %s",
+        "SELECT c.dataset_id, b.schema FROM registry.batch b JOIN registry.connector c ON c.id = b.connector_id"
+        " WHERE b.id = %s",
         (batch_id,),
     ).fetchone()
     if row is None:
@@ -216,7 +216,7 @@ def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | Non
     return _ready(row[0], fields) if fields else None
 
 
-def _ready(dataset: str, fields: PersonalFields) -> RecordSealer:
+def _ready(dataset: int, fields: PersonalFields) -> RecordSealer:
     key_file.ring()  # before anything is read: it may not be there
     return RecordSealer(dataset, fields)
 

@@ -138,7 +138,7 @@ def faults(connection: psycopg.Connection) -> list[Fault]:
             )
         )
     for dataset_id, dataset in connection.execute("SELECT id, name FROM registry.dataset ORDER BY id").fetchall():
-        altered = _altered(connection, dataset_id, dataset)
+        altered = _altered(connection, dataset_id)
         if altered:
             shown = ", ".join(altered[:3])
             found.append(
@@ -163,19 +163,19 @@ def late(connection: psycopg.Connection) -> list[Late]:
     return [Late(*row) for row in rows]
 
 
-def _altered(connection: psycopg.Connection, dataset_id: int, dataset: str) -> list[str]:
+def _altered(connection: psycopg.Connection, dataset_id: int) -> list[str]:
     """Keys of sampled records whose content no longer gives their digest. Raises PersonalKeysError."""
     rows = connection.execute(
         "SELECT key, body::text, personal, hash FROM registry.record WHERE dataset_id = %s"
         " ORDER BY md5(key || %s) LIMIT %s",
         (dataset_id, datetime.now().astimezone().date().isoformat(), SAMPLE),
     )
-    return [key for key, text, personal, digest in rows if not _same(text, personal, digest, dataset, key)]
+    return [key for key, text, personal, digest in rows if not _same(text, personal, digest, dataset_id, key)]
 
 
-def _same(text: str, personal: bytes | None, digest: UUID, dataset: str, key: str) -> bool:
+def _same(text: str, personal: bytes | None, digest: UUID, dataset_id: int, key: str) -> bool:
     body: dict[str, Any] = orjson.loads(text)
     try:
-        return UUID(digest_of(body, personal, dataset, key)) == digest
+        return UUID(digest_of(body, personal, dataset_id, key)) == digest
     except PersonalValuesDamaged:
         return False

@@ -96,14 +96,12 @@ def read_json_quickly(connection: psycopg.Connection) -> None:
 def records(connection: psycopg.Connection, dataset_id: int, keys: Sequence[str]) -> dict[str, SourceRecord]:
     """The records that are there now, by key, personal values whole. Raises PersonalKeysError."""
     rows = connection.execute(
-        "SELECT r.key, r.body, r.version, r.batch_id, r.connector_id, r.row_id, r.personal, d.name"
-        " FROM registry.record r JOIN registry.dataset d ON d.id = r.dataset_id"
-        " WHERE r.dataset_id = %s AND r.key = ANY(%s)",
+        "SELECT key, body, version, batch_id, connector_id, row_id, personal FROM registry.record"
+        " WHERE dataset_id = %s AND key = ANY(%s)",
         (dataset_id, list(keys)),
     )
     return {
-        key: SourceRecord(key, opened(body, personal, dataset, key), *rest)
-        for key, body, *rest, personal, dataset in rows
+        key: SourceRecord(key, opened(body, personal, dataset_id, key), *rest) for key, body, *rest, personal in rows
     }
 
 

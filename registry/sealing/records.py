@@ -33,9 +33,9 @@ class SealedRecord(NamedTuple):
 
 
 class RecordSealer:
-    """Seals the records of one dataset; made once for many."""
+    """Seals the records of one dataset, which is named by its number in the registry; made once for many."""
 
-    def __init__(self, dataset: str, fields: PersonalFields, ring: Callable[[], Ring] = key_file.ring) -> None:
+    def __init__(self, dataset: int, fields: PersonalFields, ring: Callable[[], Ring] = key_file.ring) -> None:
         """``ring`` is asked again for each lot of records, so that a rotation reaches a load of hours too."""
         self._dataset, self._fields, self._ring = dataset, fields, ring
 
@@ -67,13 +67,13 @@ def plain_digest(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
-def digest_of(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: str) -> str:
+def digest_of(body: Mapping[str, Any], personal: bytes | None, dataset: int, key: str) -> str:
     """The digest that a stored record must have. Raises PersonalKeysError."""
     whole = orjson.dumps(opened(body, personal, dataset, key), option=_CANONICAL)
     return plain_digest(whole) if personal is None else key_file.ring().content_digest(whole)
 
 
-def opened(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: str) -> dict[str, Any]:
+def opened(body: Mapping[str, Any], personal: bytes | None, dataset: int, key: str) -> dict[str, Any]:
     """A record's body with its personal values whole. Raises PersonalKeysError."""
     if personal is None:
         return dict(body)
@@ -81,7 +81,7 @@ def opened(body: Mapping[str, Any], personal: bytes | None, dataset: str, key: s
 
 
 def opened_row(
-    raw: Mapping[str, Any], personal: bytes | None, dataset: str, row_id: str, key: str | None
+    raw: Mapping[str, Any], personal: bytes | None, dataset: int, row_id: str, key: str | None
 ) -> dict[str, Any]:
     """A refused row as the department sent it. Raises PersonalKeysError.
 
@@ -117,6 +117,6 @@ def blind_row_id(ring: Ring, row_id: str) -> str:
     return f"blind:{ring.blind('row', row_id)}"
 
 
-def context_of(dataset: str, identity: str) -> bytes:
+def context_of(dataset: int, identity: str) -> bytes:
     """What is sealed of a record (by its key) or of a refused row (by its row id) is bound to."""
     return f"{dataset}\0{identity}".encode("utf-8", "surrogatepass")

@@ -9,6 +9,7 @@ from typing import Any
 from registry.storage.reads.records import Filter
 from schemas import catalogue
 from schemas.errors import SchemaError
+from schemas.personal import of_dataset, of_schema
 from shuqiao.cli.failures import unknown, usage
 
 
@@ -16,7 +17,10 @@ def parsed(given: Sequence[str], reference: str) -> list[Filter]:
     """The filters. Raises Failure for a field that is not there, or a value that it cannot have."""
     if not given:
         return []
-    known = _filterable(reference)
+    from registry.sealing import key_file  # noqa: PLC0415
+    from registry.sealing.records import blind  # noqa: PLC0415
+
+    known, indexed = _filterable(reference), of_dataset(reference).indexed
     found = []
     for text in given:
         name, equals, value = text.partition("=")
@@ -27,20 +31,24 @@ def parsed(given: Sequence[str], reference: str) -> list[Filter]:
             raise usage(*unknown("可筛选的字段", "field to filter by", name, known, look))
         array = _type(known[name]) == "array"
         items: Mapping[str, Any] = known[name].get("items", {}) if array else known[name]
-        found.append(Filter(name, json.dumps(_value(name, items, value)), within_array=array))
+        wanted = _value(name, items, value)
+        digest = blind(key_file.ring(), name, wanted) if name in indexed else None
+        found.append(Filter(name, json.dumps(wanted), within_array=array, blind=digest))
     return found
 
 
 def _filterable(reference: str) -> dict[str, Mapping[str, Any]]:
-    """The top-level fields, all but those that hold objects."""
+    """The top-level fields, all but those that hold objects, and those that are sealed without a blind index."""
     try:
         properties = catalogue.schema(reference).get("properties", {})
+        personal = of_schema(reference)
     except SchemaError:
         return {}
+    sealed = {name for name, _ in personal.names}.difference(personal.indexed)
     return {
         name: field
         for name, field in properties.items()
-        if _type(field.get("items", {}) if _type(field) == "array" else field) != "object"
+        if name not in sealed and _type(field.get("items", {}) if _type(field) == "array" else field) != "object"
     }
 
 

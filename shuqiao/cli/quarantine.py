@@ -212,7 +212,7 @@ def _one(refusal: int) -> dict[str, Any]:
     row = registry.read(lambda pool: refusals.one(pool, refusal))
     if row is None:
         raise usage(f"没有退回数据 {refusal} there is no refused record {refusal}", "shuqiao quarantine list")
-    kept = {name: value for name, value in row.items() if name != "personal"}
+    kept = {name: value for name, value in row.items() if name not in ("personal", "dataset_id")}
     return _as_document(kept, _hidden(row["connector"])) | {"raw": _masked(orjson.loads(row["raw"]), row["connector"])}
 
 

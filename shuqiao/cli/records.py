@@ -152,5 +152,5 @@ def shown(row: Any, reference: str, *, unmasked: bool) -> dict[str, Any]:
         return record(row)
     body = orjson.loads(row["body"])
     if unmasked:
-        return record(row) | {"body": opened(body, row["personal"], reference.partition("@")[0], row["key"])}
+        return record(row) | {"body": opened(body, row["personal"], row["dataset_id"], row["key"])}
     return record(row) | {"body": masked_record(body, reference)}

@@ -75,11 +75,11 @@ def test_everything_is_sealed_again_and_nobody_hears_of_it(
     assert (contents(connection), contents(connection, "record_history"), feeder.changes()) == before
     key_file.retire(ring, 1)
     for key, body, personal in connection.execute("SELECT key, body, personal FROM registry.record").fetchall():
-        assert opened(body, personal, "food_business_licence", key)["legal_representative"] == f"诸葛{key[1:]}"
+        assert opened(body, personal, 1, key)["legal_representative"] == f"诸葛{key[1:]}"
     ((row_id, key, raw, personal),) = connection.execute(
         "SELECT row_id, key, raw, personal FROM registry.refusal"
     ).fetchall()
-    assert opened_row(raw, personal, "food_business_licence", row_id, key)["legal_representative"] == "诸葛孔明"
+    assert opened_row(raw, personal, 1, row_id, key)["legal_representative"] == "诸葛孔明"
     assert upkeep.faults(connection) == []
     assert resealing.reseal(connection) == resealing.Resealed(0, 0)
 

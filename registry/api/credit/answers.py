@@ -314,7 +314,7 @@ def held_of(row: Row) -> HeldRecord:
     made = FileRecord(
         dataset=row["dataset"],
         key=row["key"],
-        body=opened(orjson.loads(row["body"]), row["personal"], row["dataset"], row["key"]),
+        body=opened(orjson.loads(row["body"]), row["personal"], row["dataset_id"], row["key"]),
         version=row["version"],
         published_on=china_day(row["valid_from"]),
         confirmed_on=china_day(row["confirmed_at"]),

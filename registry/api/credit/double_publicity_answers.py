@@ -59,7 +59,7 @@ async def page(
     withdraw: list[dict[str, Any]] = []
     for key, versions in groups[:limit]:
         told = publication(
-            dataset.name, dataset.schema, [_version(row, dataset.name) for row in versions], _mark(versions[0]), at,
+            dataset.name, dataset.schema, [_version(row, dataset.id) for row in versions], _mark(versions[0]), at,
             since=moment, touched=versions[0]["touched"],
         )  # fmt: skip
         if isinstance(told, Publish):
@@ -125,7 +125,7 @@ def _withdrawn(format_: Format, table: Table, key: str, told: Withdraw) -> dict[
     }
 
 
-def _version(row: Row, dataset: str) -> Version:
+def _version(row: Row, dataset: int) -> Version:
     body = opened(orjson.loads(row["body"]), row["personal"], dataset, row["key"])
     return Version(body, row["valid_from"], row["valid_to"])
 

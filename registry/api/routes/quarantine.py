@@ -60,6 +60,6 @@ async def shown(request: Request, caller: Operator, refusal: Annotated[int, Path
     row = await refusals.one(state_of(request).pool, refusal)
     if row is None:
         raise Problem(NOT_FOUND, f"没有退回数据 {refusal}。", f"There is no refusal {refusal}.")
-    whole = opened_row(orjson.loads(row["raw"]), row["personal"], row["dataset"], row["row_id"], row["key"])
-    shown = {name: value for name, value in row.items() if name != "personal"}
+    whole = opened_row(orjson.loads(row["raw"]), row["personal"], row["dataset_id"], row["row_id"], row["key"])
+    shown = {name: value for name, value in row.items() if name not in ("personal", "dataset_id")}
     return answer(plain(shown, json_columns=("reasons",)) | {"raw": whole})

@@ -10,6 +10,7 @@ from typing import Any
 from registry.domain.grants.grant import Grant
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.masking import mask
+from schemas.personal import of_schema
 
 Masked = Mapping[str, "Masked | None"]
 """What to mask, by name: None for the whole value, else what within it; ``*`` stands for every item of an array."""
@@ -22,6 +23,10 @@ class View:
     fields: frozenset[str] | None
     """Top-level fields that are shown; None: all of them."""
     masked: Masked
+    is_clear: bool = False
+    """Whether something personal is shown whole."""
+    unless: tuple[tuple[str, str], ...] = ()
+    """Top-level fields that name nobody's person where the record has another field, and that field."""
 
     @property
     def is_everything(self) -> bool:
@@ -32,8 +37,9 @@ class View:
         """A record with only what is granted."""
         fields = self.fields
         kept = dict(body) if fields is None else {name: value for name, value in body.items() if name in fields}
+        public = {name for name, other in self.unless if body.get(other) is not None}
         for name, within in self.masked.items():
-            if name in kept:
+            if name in kept and name not in public:
                 kept[name] = _masked(kept[name], within)
         return kept
 
@@ -59,7 +65,8 @@ def view(fields: frozenset[str] | None, schema: str, catalogue: Catalogue) -> Vi
     masked: dict[str, Any] = {}
     for path in sorted(personal - named):
         _put(masked, path.split("/"))
-    return View(top, masked)
+    unless = tuple((name, other) for name, other in of_schema(schema, catalogue).names if other is not None)
+    return View(top, masked, bool(personal & named), unless)
 
 
 def _put(masked: dict[str, Any], path: list[str]) -> None:

@@ -16,9 +16,9 @@ MOST_CANDIDATES = 20
 
 # Records that were repaired or withdrawn do not leave the database at all.
 _RECORDS = """
-SELECT d.name AS dataset, d.schema, v.key, v.version, v.valid_from, v.batch_id, v.matched, v.body, v.personal,
-       c.name AS connector, c.department, greatest(c.read_at, v.valid_from) AS confirmed_at, m.disputed_since,
-       s.since AS stale_since, s.reasons AS stale_reasons
+SELECT d.name AS dataset, d.schema, v.dataset_id, v.key, v.version, v.valid_from, v.batch_id, v.matched, v.body,
+       v.personal, c.name AS connector, c.department, greatest(c.read_at, v.valid_from) AS confirmed_at,
+       m.disputed_since, s.since AS stale_since, s.reasons AS stale_reasons
 FROM (
     SELECT r.dataset_id, r.key, r.version, r.valid_from, r.batch_id, r.connector_id, r.row_id, r.body, r.personal,
            false AS matched

@@ -18,6 +18,8 @@ class Filter:
     field: str
     value: str
     within_array: bool = False
+    blind: str | None = None
+    """What the value is looked for by, where it lies sealed."""
 
 
 Rows = Mapping[str, Collection[str]]
@@ -95,6 +97,9 @@ async def page(
     if key is not None:
         where.append(f"r.key = {arguments.add(key)}")
     for wanted in filters:
+        if wanted.blind is not None:
+            where.append(f"r.blind @> ARRAY[{arguments.add(wanted.blind)}::uuid]")
+            continue
         operator = "@>" if wanted.within_array else "="
         where.append(f"r.body -> {arguments.add(wanted.field)}::text {operator} {arguments.add(wanted.value)}::jsonb")
     if filters:

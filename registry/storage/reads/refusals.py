@@ -40,5 +40,7 @@ async def page(
 
 
 async def one(pool: Pool, refusal_id: int) -> Row | None:
-    """One refusal with the row as the department sent it."""
-    return await pool.row(_REFUSALS.format(raw=", f.raw, f.personal", where="f.id = $1", limit="1"), refusal_id)
+    """One refusal with the row: masked, and sealed as the department sent it."""
+    return await pool.row(
+        _REFUSALS.format(raw=", f.raw, f.personal, f.dataset_id", where="f.id = $1", limit="1"), refusal_id
+    )
