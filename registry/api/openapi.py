@@ -14,8 +14,8 @@ from registry.api import examples, models, problems
 from registry.api.access import models as access_models
 from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
-from registry.api.catalogue import models as catalogue_models
 from registry.api.bulk import models as bulk_models
+from registry.api.catalogue import models as catalogue_models
 from registry.api.credit import case_models as credit_case_models
 from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
@@ -25,6 +25,7 @@ from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
+from registry.api.subscriptions import models as subscription_models
 
 _COMMON = (
     problems.INVALID_REQUEST,
@@ -66,6 +67,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(access_models).values(),
         *vars(bulk_models).values(),
         *vars(catalogue_models).values(),
+        *vars(subscription_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -158,6 +160,12 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
         (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE, problems.PURPOSE_NOT_GRANTED)),
+        (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
+        (
+            r"/subscriptions$|/(replay|redeliver|secret)$",
+            (problems.INVALID_BODY, problems.INVALID_CURSOR, problems.CURSOR_TOO_OLD, problems.SIGNING_UNAVAILABLE),
+        ),
+        (r"/\{subscription\}/", (problems.SUBSCRIPTION_REFUSED,)),
         (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
         (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
