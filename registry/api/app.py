@@ -25,8 +25,21 @@ from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
 from registry.api.representations import answer
-from registry.api.routes import audit, batches, changes, datasets, entities, health, quarantine, records, token
+from registry.api.routes import (
+    audit,
+    authorization_server,
+    batches,
+    changes,
+    datasets,
+    entities,
+    health,
+    quarantine,
+    records,
+    subscriptions,
+    token,
+)
 from registry.api.routes import problems as problem_pages
+from registry.api.routes.bulk import counts, exports, lookup
 from registry.api.routes.catalogue import listing as catalogue
 from registry.api.routes.catalogue import manual
 from registry.api.routes.catalogue import pages as catalogue_pages
@@ -106,8 +119,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         catalogue,
         datasets,
         records,
+        exports,
+        lookup,
+        counts,
         entities,
         changes,
+        subscriptions,
         licences,
         copies,
         batches,
@@ -124,6 +141,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         audit,
     ):
         app.include_router(module.router, prefix=PREFIX)
+    app.include_router(authorization_server.router)
     app.include_router(licences.addresses)
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
         app.include_router(module.router)

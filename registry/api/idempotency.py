@@ -225,7 +225,8 @@ def _key(named: str) -> bytes:
 def _target(scope: Scope) -> bytes:
     raw: bytes = scope["raw_path"].partition(b"?")[0]
     query: bytes = scope["query_string"]
-    return scope["method"].encode() + b" " + raw + b"?" + query + b"\n"
+    method: str = scope["method"]
+    return method.encode() + b" " + raw + b"?" + query + b"\n"
 
 
 async def _whole(receive: Receive) -> bytes:

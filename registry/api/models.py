@@ -480,6 +480,43 @@ class Token(Answer):
     scope: str
 
 
+class AuthorizationServer(Answer):
+    """How tokens are asked for (RFC 8414)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "issuer": "https://hub.example.gov.cn",
+                    "token_endpoint": "https://hub.example.gov.cn/api/v1/token",
+                    "jwks_uri": "https://hub.example.gov.cn/.well-known/jwks.json",
+                    "response_types_supported": [],
+                    "grant_types_supported": ["client_credentials"],
+                    "token_endpoint_auth_methods_supported": [
+                        "client_secret_basic",
+                        "client_secret_post",
+                        "private_key_jwt",
+                        "self_signed_tls_client_auth",
+                        "tls_client_auth",
+                    ],
+                    "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
+                    "tls_client_certificate_bound_access_tokens": True,
+                    "service_documentation": "https://hub.example.gov.cn/api/v1/openapi.json",
+                }
+            ]
+        }
+    )
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    tls_client_certificate_bound_access_tokens: bool
+    service_documentation: str
+
+
 class ParameterError(Answer):
     """A parameter that is wrong."""
 

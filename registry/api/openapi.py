@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import models, problems
+from registry.api import examples, models, problems
 from registry.api.access import models as access_models
 from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
-from registry.api.catalogue import models as catalogue_models
 from registry.api.bulk import models as bulk_models
+from registry.api.catalogue import models as catalogue_models
 from registry.api.credit import case_models as credit_case_models
 from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
@@ -25,6 +25,7 @@ from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
+from registry.api.subscriptions import models as subscription_models
 
 _COMMON = (
     problems.INVALID_REQUEST,
@@ -66,6 +67,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(access_models).values(),
         *vars(bulk_models).values(),
         *vars(catalogue_models).values(),
+        *vars(subscription_models).values(),
     ]:
         # FastAPI drops members that are null, also from examples: put them back as they were written
         if isinstance(model, type) and issubclass(model, models.Answer) and model.__name__ in components:
@@ -77,12 +79,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods:
                 _describe_operation(found["paths"][route.path_format][method.lower()], route)
+    examples.add(found)
     app.openapi_schema = found
     return found
 
 
 def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
+    operation["summary"] = summary(operation["description"])
     if is_named_write(route):
         operation["parameters"] = [*operation.get("parameters", ()), _IDEMPOTENCY_KEY]
     by_status: dict[int, list[ProblemType]] = {}
@@ -90,6 +94,19 @@ def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         operation["responses"][str(status)] = _response(kinds, route)
+
+
+def summary(description: str) -> str:
+    """The first sentence of a description, and its Chinese words, which stand at its end."""
+    text = " ".join(description.split())
+    first = _SENTENCE.match(text)
+    chinese = _CHINESE.search(text)
+    english = (first[1] if first else text).rstrip(". ")
+    return english if chinese is None or chinese[1] in english else f"{english} {chinese[1]}"
+
+
+_SENTENCE = re.compile(r"(.+?)[.:;]\s")
+_CHINESE = re.compile(r"[.)]\s([^.]*[\u4e00-\u9fff][^.]*?)[.。]?$")
 
 
 def is_named_write(route: APIRoute) -> bool:
@@ -143,6 +160,12 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
         (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE, problems.PURPOSE_NOT_GRANTED)),
+        (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
+        (
+            r"/subscriptions$|/(replay|redeliver|secret)$",
+            (problems.INVALID_BODY, problems.INVALID_CURSOR, problems.CURSOR_TOO_OLD, problems.SIGNING_UNAVAILABLE),
+        ),
+        (r"/\{subscription\}/", (problems.SUBSCRIPTION_REFUSED,)),
         (r"\{entity\}", (problems.INVALID_ENTITY_CODE,)),
         (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
@@ -172,14 +195,20 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
 
 def _response(kinds: list[ProblemType], route: APIRoute) -> dict[str, Any]:
     media_type = "application/json" if route.path.endswith("/token") else problems.MEDIA_TYPE
-    examples = {
+    shown = {
         kind.name: {"value": body(problems.Problem(kind), route.path, "4f0c2f6f3bb7443f9a0e6c1d2b3a4958")}
         for kind in kinds
     }
     response: dict[str, Any] = {
         "description": "; ".join(f"{kind.en} {kind.zh}" for kind in kinds),
-        "content": {media_type: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        "content": {media_type: {"schema": _only(kinds), "examples": shown}},
     }
     if any(kind.retry_after for kind in kinds):
         response["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
     return response
+
+
+def _only(kinds: list[ProblemType]) -> dict[str, Any]:
+    """The shape of problem details of one of these types."""
+    types = sorted({kind.address for kind in kinds})
+    return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"type": {"enum": types}}}]}

@@ -196,6 +196,10 @@ EXPORT_ENDED = _caller(
     "export-ended", 410, "导出任务已失效", "The export is over",
     "重新开始导出；detail 说明原因。", "Begin a new export; the detail says why this one is over.",
 )  # fmt: skip
+SUBSCRIPTION_REFUSED = _caller(
+    "subscription-refused", 409, "订阅当前不能这样处理", "This cannot be done with the subscription now",
+    "reason 是稳定的代码；detail 说明原因。", "reason is a stable code; the detail says why.",
+)  # fmt: skip
 SIGNING_UNAVAILABLE = ProblemType(
     "signing-unavailable", 503, "hub", "暂不能签名", "The hub cannot sign now",
     "已签好的内容仍可读取；运营方须为接口配置主密钥 SHUQIAO_MASTER_KEY。",
@@ -239,7 +243,8 @@ TYPES: Mapping[str, ProblemType] = {
         AMBIGUOUS_IDENTIFIER, INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED,
         PURPOSE_NOT_GRANTED, QUOTA_USED_UP, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
         WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
-        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SIGNING_UNAVAILABLE,
+        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SUBSCRIPTION_REFUSED,
+        SIGNING_UNAVAILABLE,
         DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL, TOO_MANY_ATTEMPTS,
         TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE, STILL_UNDER_WAY, TOO_SLOW,
         TOO_MANY_EXPORTS, EXPORT_ENDED,

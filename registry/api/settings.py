@@ -9,12 +9,15 @@ from pathlib import Path
 
 from registry.api.access import options
 from registry.api.access.options import AccessOptions, OptionError
+from registry.delivery.settings import DeliverySettingsError, address_rules
 from registry.domain import public_address
+from registry.domain.delivery.addresses import AddressRules
 from registry.signing import master_key
 from registry.signing.master_key import MasterKey, MasterKeyError
 
 USUAL_WORKERS = 4
 MOST_WORKERS = 64
+_SMALLEST_GROUPS = (3, 1000)
 
 
 class ApiSettingsError(ValueError):
@@ -64,8 +67,13 @@ class ApiSettings:
     licence_types: tuple[Path, ...] = ()
     """Further folders of licence types, beside those that the hub brings along."""
 
+    smallest_group: int = 10
+    """Counts show no group of fewer records."""
     credit_place: str = "national"
     """By whose rules repairs and objections are handled: a place of ``registry/credit_rules/cases``."""
+
+    receivers: AddressRules = field(default_factory=AddressRules)
+    """Where webhooks may be sent to: what the delivery refuses is refused when it is entered."""
 
     access: AccessOptions = field(default_factory=AccessOptions)
     """How clients prove who they are."""
@@ -96,8 +104,17 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int | No
         master_key=_master_key(given),
         licence_types=_folders("SHUQIAO_LICENCE_TYPES", given.get("SHUQIAO_LICENCE_TYPES", "")),
         credit_place=given.get("SHUQIAO_CREDIT_PLACE") or "national",
+        smallest_group=_smallest_group(given.get("SHUQIAO_SMALLEST_GROUP") or "10"),
+        receivers=_receivers(given),
         access=_access(given),
     )
+
+
+def _receivers(given: Mapping[str, str]) -> AddressRules:
+    try:
+        return address_rules(given)
+    except DeliverySettingsError as error:
+        raise ApiSettingsError(str(error)) from None
 
 
 def _access(given: Mapping[str, str]) -> AccessOptions:
@@ -131,6 +148,13 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
+def _smallest_group(text: str) -> int:
+    if text.isdecimal() and _SMALLEST_GROUPS[0] <= int(text) <= _SMALLEST_GROUPS[1]:
+        return int(text)
+    lowest, highest = _SMALLEST_GROUPS
+    raise ApiSettingsError(f"SHUQIAO_SMALLEST_GROUP cannot be {text!r}; expected a number, {lowest} to {highest}")
+
+
 def _public_url(text: str) -> str:
     try:
         return public_address.parse(text) if text else ""
@@ -149,10 +173,6 @@ def _folders(name: str, text: str) -> tuple[Path, ...]:
 def _master_key(given: Mapping[str, str]) -> MasterKey | None:
     """From the text or the file; none is no error: the API serves what is stored, and signs nothing."""
     try:
-        if text := given.get("SHUQIAO_MASTER_KEY"):
-            return master_key.from_text(text)
-        if path := given.get("SHUQIAO_MASTER_KEY_FILE"):
-            return master_key.from_file(Path(path))
+        return master_key.from_environment(given)
     except MasterKeyError as error:
         raise ApiSettingsError(str(error)) from None
-    return None

@@ -14,6 +14,7 @@ from psycopg import sql
 from registry.intake.staging import drop_staging
 from registry.sealing.errors import PersonalValuesDamaged
 from registry.sealing.records import digest_of
+from registry.storage import exports, once
 
 OPEN_BATCH_DAYS = 7
 """A batch that nobody published in so long is given up; its connector has read on since."""
@@ -100,6 +101,8 @@ def tidy(connection: psycopg.Connection) -> Tidied:
         refusals = connection.execute(
             "DELETE FROM registry.refusal WHERE closed_at < now() - make_interval(days => %s)", (CLOSED_REFUSAL_DAYS,)
         ).rowcount
+        once.forget(connection)
+        exports.forget(connection)
     return Tidied(len(given_up), len(orphans), len(old), refusals)
 
 

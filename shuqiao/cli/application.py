@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from shuqiao.cli import failures
 from shuqiao.cli.exit_codes import ExitCode, for_help
+from shuqiao.cli.on_record import all_recorded
 from shuqiao.cli.options import DEBUG, JSON, examples
 
 COMMANDS = {
@@ -90,6 +91,7 @@ def application(only: str | None = None, *, whole: bool = True) -> typer.Typer:
             app.add_typer(_load(place), name=name, short_help=line)
         else:
             app.command(name, short_help=line)(_named_only)
+    all_recorded(app)
     return app
 
 

@@ -145,12 +145,13 @@ def shown(row: Any, reference: str, *, unmasked: bool) -> dict[str, Any]:
     import orjson  # noqa: PLC0415
 
     from registry.api.representations import record  # noqa: PLC0415
+    from registry.domain.grants.projection import EVERYTHING  # noqa: PLC0415
     from registry.sealing.records import opened  # noqa: PLC0415
     from schemas.personal import masked_record  # noqa: PLC0415
 
     if row["body"] is None:  # it was repaired or withdrawn: what stands beside it is all that may be shown
-        return record(row)
+        return record(row, EVERYTHING)
     body = orjson.loads(row["body"])
     if unmasked:
-        return record(row) | {"body": opened(body, row["personal"], row["dataset_id"], row["key"])}
-    return record(row) | {"body": masked_record(body, reference)}
+        return record(row, EVERYTHING) | {"body": opened(body, row["personal"], row["dataset_id"], row["key"])}
+    return record(row, EVERYTHING) | {"body": masked_record(body, reference)}

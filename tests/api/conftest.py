@@ -17,6 +17,7 @@ from registry.api.access.clients import NewClient
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
 from tests import granting
+from tests.api import declared
 
 
 @dataclass
@@ -123,6 +124,7 @@ def start(settings: ApiSettings) -> Iterator[Callable[..., Api]]:
             server = stack.enter_context(serving(changed))
             session = stack.enter_context(requests.Session())
             session.trust_env = False
+            declared.check(session, server.config.app)
             return Api(f"http://127.0.0.1:{server.bound_port}", changed, session, server)
 
         yield started

@@ -41,6 +41,7 @@ PUBLIC = {
     "/reports/{number}",
     "/.well-known/did.json",
     "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
     "/contexts/licence/v1.json",
     "/credentials/verify",
     "/presentations/verify",

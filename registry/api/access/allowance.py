@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from registry.api.problems import TOO_MANY_REQUESTS, Problem
@@ -29,15 +30,15 @@ class _Bucket:
 class Allowances:
     """The buckets of one process."""
 
-    def __init__(self, per_second: int) -> None:
+    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         """``per_second``: for clients without a limit of their own."""
-        self._per_second = per_second
+        self._per_second, self._clock = per_second, clock
         self._buckets: dict[str, _Bucket] = {}
 
     def take(self, client_id: str, own: int | None) -> Headers:
         """One request of a client; the headers that tell what is left. Raises Problem when nothing is."""
         per_second = own or self._per_second
-        now = time.monotonic()
+        now = self._clock()
         bucket = self._buckets.get(client_id)
         if bucket is None or bucket.per_second != per_second:
             bucket = self._new(client_id, per_second, now)

@@ -96,5 +96,5 @@ def _bounded(claims: dict[str, Any], client_id: str) -> Assertion:
         raise AssertionRefused
     if ends > time.time() + LONGEST_SECONDS + LEEWAY_SECONDS:
         raise AssertionRefused
-    digest = hashlib.sha256(f"{client_id}\0{identifier}".encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(f"{client_id}\0{identifier}".encode("utf-8", "surrogatepass")).digest()
     return Assertion(digest, datetime.fromtimestamp(ends + LEEWAY_SECONDS, UTC))

@@ -70,7 +70,7 @@ def token(client_id: str) -> tuple[Spending]:
 
 
 def _subject(*parts: str) -> bytes:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
 
 
 class Attempts:

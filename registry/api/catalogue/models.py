@@ -96,7 +96,7 @@ class Freshness(Source):
     kept: list[Kept]
 
 
-class Quality(Answer):
+class DatasetQuality(Answer):
     """What was wrong with what came."""
 
     rows_read_30_days: int
@@ -125,7 +125,7 @@ class CatalogueEntry(Answer):
     schema_reference: str
     schema_address: str | None = Field(description="The JSON Schema (2020-12) of a record's body")
     freshness: list[Freshness]
-    quality: Quality
+    quality: DatasetQuality
     page: str
 
 

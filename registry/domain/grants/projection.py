@@ -48,6 +48,10 @@ class View:
         return (self.fields is None or name in self.fields) and name not in self.masked
 
 
+EVERYTHING = View(None, {})
+"""Records pass as they are stored."""
+
+
 def shown(body: Mapping[str, Any], grant: Grant, schema: str, catalogue: Catalogue | None = None) -> dict[str, Any]:
     """What a grant shows of a record that is stored by a schema. Raises UnknownSchema."""
     return view(grant.fields, schema, catalogue or default_catalogue()).of(body)

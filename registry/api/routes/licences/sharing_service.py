@@ -18,7 +18,7 @@ from registry.api.access.security import Caller, SharingClient, identified
 from registry.api.licences import models
 from registry.api.licences.forms import body_of
 from registry.api.licences.representations import metadata_of
-from registry.api.problems import Problem
+from registry.api.problems import UNAUTHENTICATED, Problem
 from registry.api.representations import answer, now
 from registry.api.state import ApiState, state_of
 from registry.credentials import jcs
@@ -192,6 +192,8 @@ async def _proven(request: Request, access_id: Any, token: Any) -> Caller:
     try:
         caller = await identified(request, token)
     except Problem as problem:
+        if problem.kind is not UNAUTHENTICATED:
+            raise
         raise Reply(NOT_PROVEN, message=f"{MESSAGES[NOT_PROVEN]}：{problem.zh}") from problem
     if caller.client_id != access_id:
         raise Reply(NOT_PROVEN, message=f"{MESSAGES[NOT_PROVEN]}：accessId 与令牌不符。")

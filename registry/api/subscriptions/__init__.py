@@ -1,0 +1,1 @@
+"""Subscriptions, as the API answers them."""
