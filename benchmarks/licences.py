@@ -52,6 +52,7 @@ from registry.intake.publish import publish
 from registry.intake.staging import Staging
 from registry.licences import issue, issuers, trust
 from registry.licences.keys import KeyRing
+from registry.licences.storing import FORM, form_identity, signed_document
 from registry.signing.master_key import MasterKey
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
@@ -253,9 +254,9 @@ def verify_many(url: str, types: LicenceTypes) -> tuple[float, float]:
             }
         )
         documents = [
-            bytes(body)
-            for (body,) in connection.execute(
-                "SELECT f.body FROM registry.licence l JOIN registry.licence_form f ON f.licence_id = l.id"
+            signed_document(FORM, form_identity(number, "vc"), body)
+            for number, body in connection.execute(
+                "SELECT l.id, f.body FROM registry.licence l JOIN registry.licence_form f ON f.licence_id = l.id"
                 " AND f.form = 'vc' WHERE l.state = '01' AND l.superseded_by IS NULL ORDER BY l.id DESC LIMIT %s",
                 (VERIFIED,),
             )

@@ -19,11 +19,12 @@ from psycopg.types.json import Jsonb
 from registry.sealing import key_file
 from registry.sealing.documents import context_of as of_document
 from registry.sealing.records import RecordSealer, context_of, masked_row, resealed
-from registry.sealing.ring import HEAD, Ring
+from registry.sealing.ring import DOCUMENT, HEAD, Ring
 from schemas.personal import PersonalFields, of_dataset
 
 BATCH = 1000
 """Rows of one transaction."""
+_SEALED = f"substring({{}} FROM 1 FOR 1) = '\\x{DOCUMENT:02x}'"
 _NUMBER = f"substring({{}} FROM 2 FOR {HEAD - 1})"
 
 
@@ -50,6 +51,13 @@ class _Place:
     """What the values are bound to, as expressions."""
     context: Callable[[tuple[Any, ...]], bytes]
     """What is told -> what the values are bound to."""
+    column: str = "personal"
+    """Where it lies; in another column than this one something may lie as it is, too."""
+
+    @property
+    def is_sealed(self) -> str:
+        """A condition on the rows in which something is sealed."""
+        return f"{self.column} IS NOT NULL" if self.column == "personal" else _SEALED.format(self.column)
 
 
 _PLACES = (
@@ -68,6 +76,17 @@ _PLACES = (
         "t.entity || '/' || t.field || '/' || d.name || '/' || t.key",
         lambda told: of_document("discrepancy", told[0]),
     ),
+    _Place("licence", ("id",), "", "t.id::text", lambda told: of_document("licence", told[0])),
+    _Place(
+        "licence_form", ("licence_id", "form"), "", "t.licence_id || '/' || t.form",
+        lambda told: of_document("licence_form", told[0]), "body",
+    ),
+    _Place(
+        "licence_copy", ("id",), "", "t.id || '/credential'",
+        lambda told: of_document("licence_copy", told[0]), "credential",
+    ),
+    _Place("licence_copy", ("id",), "", "t.id || '/pdf'", lambda told: of_document("licence_copy", told[0]), "pdf"),
+    _Place("issued_credential", ("id",), "", "t.id", lambda told: of_document("issued_credential", told[0]), "body"),
 )  # fmt: skip
 
 
@@ -95,14 +114,20 @@ def in_use(connection: psycopg.Connection) -> dict[int, int]:
     staged = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
     ).fetchall()
-    tables = [sql.Identifier("registry", place.table) for place in _PLACES]
-    tables += [sql.Identifier("registry", "staged_refusal"), *(sql.Identifier("staging", name) for (name,) in staged)]
-    for table in tables:
+    places = [(sql.Identifier("registry", place.table), place.column, place.is_sealed) for place in _PLACES]
+    places += [
+        (table, "personal", "personal IS NOT NULL")
+        for table in (
+            sql.Identifier("registry", "staged_refusal"),
+            *(sql.Identifier("staging", name) for (name,) in staged),
+        )
+    ]
+    for table, column, is_sealed in places:
         for number, values in connection.execute(
             sql.SQL(
-                "SELECT get_byte(personal, 1) * 256 + get_byte(personal, 2), count(*) FROM {}"
-                " WHERE personal IS NOT NULL GROUP BY 1"
-            ).format(table)
+                "SELECT get_byte({column}, 1) * 256 + get_byte({column}, 2), count(*) FROM {table}"
+                " WHERE {is_sealed} GROUP BY 1"
+            ).format(column=sql.Identifier(column), table=table, is_sealed=sql.SQL(is_sealed))  # type: ignore[arg-type]
         ):
             counted[number] = counted.get(number, 0) + values
     return counted
@@ -121,18 +146,20 @@ def _reseal(connection: psycopg.Connection, place: _Place, ring: Ring) -> int:
     names = [sql.Identifier(name) for name in place.names]
     prefixed = sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in names)
     query = sql.SQL(
-        "SELECT {names}, t.personal, {told} FROM registry.{table} t {source}"
-        " WHERE t.personal IS NOT NULL AND " + _NUMBER.format("t.personal") + " <> %s"
+        "SELECT {names}, t.{column}, {told} FROM registry.{table} t {source}"
+        " WHERE " + place.is_sealed + " AND " + _NUMBER.format(f"t.{place.column}") + " <> %s"
         " AND (%s OR ({names}) > ({after})) ORDER BY {names} LIMIT %s FOR UPDATE OF t SKIP LOCKED"
     ).format(
         names=prefixed,
+        column=sql.Identifier(place.column),
         told=sql.SQL(place.told),  # type: ignore[arg-type]
         table=sql.Identifier(place.table),
         source=sql.SQL(place.source),  # type: ignore[arg-type]
         after=sql.SQL(", ").join([sql.Placeholder()] * len(names)),
     )
-    write = sql.SQL("UPDATE registry.{} t SET personal = %s WHERE {}").format(
+    write = sql.SQL("UPDATE registry.{} t SET {} = %s WHERE {}").format(
         sql.Identifier(place.table),
+        sql.Identifier(place.column),
         sql.SQL(" AND ").join(sql.SQL("t.{} = %s").format(name) for name in names),
     )
     count, width = len(names), 0

@@ -23,6 +23,7 @@ from registry.licences.desk import lock_authorities
 from registry.licences.errors import CredentialRefused
 from registry.licences.keys import KeyRing, Reason
 from registry.licences.status import Bits
+from registry.licences.storing import CREDENTIAL, signed_document, stored_credential
 from registry.signing.signer import Signer
 
 _SET_HERE = ("proof", "credentialStatus")
@@ -93,7 +94,17 @@ def issue(
             "INSERT INTO registry.issued_credential"
             " (id, client_id, issuer_code, request_digest, status_group_id, status_index, body, key_id, issued_at)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (credential_id, client_id, issuer_code, digest, entry.group, entry.index, body, signer.key_id, now),
+            (
+                credential_id,
+                client_id,
+                issuer_code,
+                digest,
+                entry.group,
+                entry.index,
+                stored_credential(credential_id, body),
+                signer.key_id,
+                now,
+            ),
         )
     return IssuedCredential(credential_id, body, again=False)
 
@@ -109,12 +120,13 @@ def _stored(
     ).fetchone()
     if row is None:
         return None
-    credential_id, body, revoked = row[0], bytes(row[1]), row[2]
+    credential_id, revoked = row[0], row[2]
+    body = signed_document(CREDENTIAL, credential_id, row[1])
     if revoked == Reason.KEY_COMPROMISE:
         body = canonical(data_integrity.add_proof(orjson.loads(body), signer, now))
         connection.execute(
             "UPDATE registry.issued_credential SET body = %s, key_id = %s WHERE id = %s",
-            (body, signer.key_id, credential_id),
+            (stored_credential(credential_id, body), signer.key_id, credential_id),
         )
     return IssuedCredential(credential_id, body, again=True)
 

@@ -26,6 +26,7 @@ from registry.licences.desk import CHINA, lock_authorities
 from registry.licences.errors import CopyRefused, LicenceUnknown
 from registry.licences.keys import KeyRing
 from registry.licences.status import Bits
+from registry.licences.storing import COPY, FORM, copy_identity, form_identity, signed_document, stored_document
 
 REVOKED_BITS = Bits(revocation=1, message=states.message_value(states.REVOKED))
 
@@ -122,7 +123,9 @@ def make(
             " (id, licence_id, client_id, requested_by, cause, created_at, valid_until, status_group_id, status_index,"
             " credential, pdf, key_id)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (copy_id, original.id, client_id, requested_by, cause, now, ends, entry.group, entry.index, credential, pdf,
+            (copy_id, original.id, client_id, requested_by, cause, now, ends, entry.group, entry.index,
+             stored_document(original.type, COPY, copy_identity(copy_id, "credential"), credential),
+             stored_document(original.type, COPY, copy_identity(copy_id, "pdf"), pdf),
              signer.key_id),
         )  # fmt: skip
     return one(connection, copy_id)
@@ -149,8 +152,8 @@ def one(connection: psycopg.Connection, copy_id: str) -> Copy:
         revoked_at=row[7],
         revoked_by=row[8],
         status=StatusEntry(row[9], row[10]),
-        credential=bytes(row[11]),
-        pdf=bytes(row[12]),
+        credential=signed_document(COPY, copy_identity(row[0], "credential"), row[11]),
+        pdf=signed_document(COPY, copy_identity(row[0], "pdf"), row[12]),
     )
 
 
@@ -195,7 +198,13 @@ def _original(connection: psycopg.Connection, identifier: str, types: LicenceTyp
             f"证照当前不在有效状态（{zh}），不出具加注件",
             f"no annotated copy is made: the licence is not valid now ({en.lower()}, or outside its term)",
         )
-    return _Original(number, types.one(f"{name}@{version}"), issuer_code, issuer_en, bytes(body))
+    return _Original(
+        number,
+        types.one(f"{name}@{version}"),
+        issuer_code,
+        issuer_en,
+        signed_document(FORM, form_identity(number, "vc"), body),
+    )
 
 
 def _in_term(valid_from: date, valid_to: date | None, day: date) -> bool:

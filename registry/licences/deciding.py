@@ -174,10 +174,10 @@ class Judge:
         if said.issuer.code != licence.issuer_code or record.key != licence.key:
             return False
         if licence.type_version == self.type.version:
-            return said.digest == licence.content_hash
+            return said.plain == licence.content
         try:
             earlier = self.types.one(f"{licence.type}@{licence.type_version}")
-            return self._said(earlier, record).digest == licence.content_hash
+            return self._said(earlier, record).plain == licence.content
         except UnknownLicenceType:  # its file is not kept any more
             return said.plain == licence.content
         except ContentRefused:

@@ -16,6 +16,7 @@ from registry.domain.licences.types import LicenceType
 from registry.licences import keys as signing_keys
 from registry.licences.errors import FormNotOffered, LicenceUnknown
 from registry.licences.keys import KeyRing
+from registry.licences.storing import FORM, form_identity, signed_document, stored_document
 
 Form = Literal["vc", "jwt", "sd_jwt", "pdf", "sm2"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -56,7 +57,7 @@ def form(
         connection.execute(
             "INSERT INTO registry.licence_form (licence_id, form, body, key_id, made_at) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (licence_id, form) DO NOTHING",
-            (licence_id, form, body, key_id, now),
+            (licence_id, form, stored_document(issued.type, FORM, form_identity(licence_id, form), body), key_id, now),
         )
         kept = _stored(connection, licence_id, form)
     assert kept is not None  # noqa: S101  (inserted here, or by whoever was quicker)
@@ -67,7 +68,7 @@ def _stored(connection: psycopg.Connection, licence_id: int, form: str) -> bytes
     row = connection.execute(
         "SELECT body FROM registry.licence_form WHERE licence_id = %s AND form = %s", (licence_id, form)
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else signed_document(FORM, form_identity(licence_id, form), row[0])
 
 
 def _issued(connection: psycopg.Connection, licence_id: int, types: LicenceTypes) -> _Issued:
@@ -80,7 +81,8 @@ def _issued(connection: psycopg.Connection, licence_id: int, types: LicenceTypes
     if row is None:
         raise LicenceUnknown(str(licence_id))
     body, identifier, name, version, issuer_code, issuer_en = row
-    return _Issued(bytes(body), identifier, types.one(f"{name}@{version}"), issuer_code, issuer_en)
+    credential = signed_document(FORM, form_identity(licence_id, "vc"), body)
+    return _Issued(credential, identifier, types.one(f"{name}@{version}"), issuer_code, issuer_en)
 
 
 def _make(issued: _Issued, form: Form, keys: KeyRing, base: str, now: datetime) -> tuple[str, bytes]:

@@ -10,10 +10,11 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
 from registry.domain.licences.licence import Origin, StatusEntry
+from registry.licences.storing import opened_content
 from registry.sealing.records import opened
 
 
@@ -64,9 +65,9 @@ class Standing:
 
 
 _COLUMNS = """
-    l.id, l.identifier, l.serial, l.version, l.type, l.type_version, l.issuer_code, l.content, l.content_hash,
-    l.dataset_id, l.key, l.record_version, l.batch_id, l.connector_id, l.row_id, l.state, l.state_text, l.valid_to,
-    l.status_group_id, l.status_index, l.key_id,
+    l.id, l.identifier, l.serial, l.version, l.type, l.type_version, l.issuer_code, l.content, l.personal,
+    l.content_hash, l.dataset_id, l.key, l.record_version, l.batch_id, l.connector_id, l.row_id, l.state, l.state_text,
+    l.valid_to, l.status_group_id, l.status_index, l.key_id,
     (SELECT coalesce(max(e.number), 0) FROM registry.licence_event e WHERE e.licence_id = l.id) AS events
 """
 # One look into the index for each key: while a table grows under statistics that know nothing of it yet, a join may be
@@ -109,9 +110,9 @@ def by_key(
     connection: psycopg.Connection, licence_type: str, dataset_id: int, keys: Sequence[str]
 ) -> dict[str, Standing]:
     """The licences of a type that stand for some keys."""
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
+    with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(_BY_KEY, {"keys": list(keys), "type": licence_type, "dataset": dataset_id})
-        return {each.key: each for each in cursor}
+        return {each.key: each for each in map(_standing, cursor)}
 
 
 def left_behind(
@@ -126,8 +127,9 @@ def left_behind(
         "type": licence_type,
         "dataset": dataset_id,
     }
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        return {(each.connector_id, each.row_id): each for each in cursor.execute(_LEFT_BEHIND, values)}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        found = map(_standing, cursor.execute(_LEFT_BEHIND, values))
+        return {(each.connector_id, each.row_id): each for each in found}
 
 
 def last_rows(connection: psycopg.Connection, dataset_id: int, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -161,8 +163,15 @@ def keys_at(connection: psycopg.Connection, dataset_id: int, rows: Iterable[tupl
 
 def select(connection: psycopg.Connection, where: str, values: Sequence[object]) -> list[Standing]:
     """Licences by a WHERE clause on ``l``, with ``l.superseded_by IS NULL`` in it."""
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
-        return cursor.execute(f"SELECT {_COLUMNS} FROM registry.licence l {where}".encode(), values).fetchall()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(f"SELECT {_COLUMNS} FROM registry.licence l {where}".encode(), values)
+        return [_standing(row) for row in rows]
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    """Raises PersonalKeysError."""
+    personal = row.pop("personal")
+    return Standing(**row | {"content": opened_content(row["content"], personal, row["id"])})
 
 
 @dataclass(frozen=True, slots=True)

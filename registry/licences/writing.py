@@ -23,6 +23,7 @@ from registry.licences.deciding import Refuse, Step
 from registry.licences.desk import Desk, lock_authorities
 from registry.licences.standing import Standing
 from registry.licences.status import Bits
+from registry.licences.storing import FORM, form_identity, stored_content, stored_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class StateChange:
 
 LICENCE_COLUMNS = (
     "id", "identifier", "serial", "version", "type", "type_version", "issuer_code", "number", "holder_code",
-    "holder_code_type", "holder_name", "issued_on", "valid_from", "valid_to", "content", "content_hash", "dataset_id",
+    "holder_code_type", "holder_name", "issued_on", "valid_from", "valid_to", "content", "personal", "content_hash",
+    "dataset_id",
     "key", "record_version", "batch_id", "connector_id", "row_id", "state", "state_text", "state_since",
     "status_group_id", "status_index", "supersedes", "issued_at", "key_id",
 )  # fmt: skip
@@ -165,15 +167,17 @@ def _copy(
             superseded_by=None,
         )
         credential = data_integrity.add_proof(build.licence_credential(licence, base=desk.base), signer, now)
-        holder, source = content.holders[0], each.source
+        stored, source = stored_content(licence_type, content, each.plain, number), each.source
         rows.append(
             (number, identifier, serial, version, licence_type.name, licence_type.version, each.issuer.code,
-             content.number, holder.code, holder.code_type, holder.name, content.issued_on, content.valid_from,
-             content.valid_to, orjson.dumps(each.plain).decode(), each.digest, source.dataset_id, source.key,
+             content.number, stored.holder_code, content.holders[0].code_type, stored.holder_name, content.issued_on,
+             content.valid_from,
+             content.valid_to, stored.content.decode(), stored.personal, stored.digest, source.dataset_id, source.key,
              source.record_version, source.batch_id, source.connector_id, source.row_id, last.to_state, state_text, now,
              entry.group, entry.index, before.id if before else None, now, signer.key_id)
         )  # fmt: skip
-        forms.append((number, "vc", orjson.dumps(credential), signer.key_id, now))
+        vc = stored_document(licence_type, FORM, form_identity(number, "vc"), orjson.dumps(credential))
+        forms.append((number, "vc", vc, signer.key_id, now))
         events += [
             (number, place, now, step.operation, step.from_state, step.to_state, step.text, each.actor,
              source.record_version)

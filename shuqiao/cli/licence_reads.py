@@ -9,6 +9,7 @@ from registry.api.licences.representations import history, summary
 from registry.domain.licences import metadata
 from registry.domain.licences.loading import LicenceTypes, UnknownLicenceType
 from registry.licences import reading
+from registry.licences.storing import holder_codes
 from registry.storage.database import connect
 from registry.storage.reads import licences as reads
 from registry.storage.reads.licences import Wanted
@@ -38,7 +39,7 @@ def listed(
     names = sorted({each.name for each in types.all})
     if kind is not None and kind not in names:
         raise usage(*unknown("证照类型", "licence type", kind, names, "shuqiao licence types"), place="--type")
-    wanted = Wanted([kind] if kind else names, holder, None, number, state, current=not superseded)
+    wanted = Wanted([kind] if kind else names, holder_codes(holder), None, number, state, current=not superseded)
     rows = registry.read(lambda pool: reads.page(pool, wanted, after=None, limit=limit))
     return [_summary(row, types, unmasked=unmasked) for row in rows]
 

@@ -10,6 +10,7 @@ from registry.api.licences.representations import metadata_of
 from registry.api.representations import now
 from registry.api.state import ApiState
 from registry.licences import forms
+from registry.licences.storing import FORM, form_identity, signed_document
 from registry.storage.reads import licences
 from registry.storage.reads.pool import Row
 
@@ -21,7 +22,7 @@ async def body_of(state: ApiState, row: Row, name: Literal["vc", "jwt", "sd_jwt"
         return orjson.dumps(metadata_of(row, licensing.types))
     stored = await licences.form(state.pool, row["id"], name)
     if stored is not None:
-        return stored.body
+        return signed_document(FORM, form_identity(row["id"], name), stored.body)
     return await licensing.sign(
         lambda connection, keys: forms.form(
             connection, row["id"], name, keys, licensing.types, base=licensing.base, now=now()

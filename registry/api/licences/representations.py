@@ -14,6 +14,7 @@ from registry.domain.licences.loading import LicenceTypes
 from registry.domain.licences.metadata import Described, Seal
 from registry.domain.licences.types import LicenceType
 from registry.licences.desk import CHINA
+from registry.licences.storing import opened_content
 from registry.storage.reads.pool import Row
 
 PREFIX = "/api/v1/licences"
@@ -45,7 +46,9 @@ def type_of_row(row: Row, types: LicenceTypes) -> LicenceType:
 
 def content_of(row: Row, types: LicenceTypes) -> Content:
     """What a licence says."""
-    return content.from_json(type_of_row(row, types), orjson.loads(row["content"]))
+    return content.from_json(
+        type_of_row(row, types), opened_content(orjson.loads(row["content"]), row["personal"], row["id"])
+    )
 
 
 def metadata_of(row: Row, types: LicenceTypes) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from registry.storage.reads.records import STALE
 _LICENCES = """
 SELECT l.id, l.identifier, l.version, l.type, l.type_version, l.issuer_code, i.name AS issuer_name, i.name_en, i.did,
        l.number, l.holder_code, l.holder_code_type, l.holder_name, l.issued_on, l.valid_from, l.valid_to,
-       l.content::text AS content, l.dataset_id, d.name AS dataset, d.schema, l.key, l.record_version, l.batch_id,
-       c.name AS connector, c.department, l.state, l.state_text, l.state_since, l.status_group_id, l.status_index,
-       l.issued_at, l.superseded_at, b.identifier AS supersedes, a.identifier AS superseded_by, l.key_id,
+       l.content::text AS content, l.personal, l.dataset_id, d.name AS dataset, d.schema, l.key, l.record_version,
+       l.batch_id, c.name AS connector, c.department, l.state, l.state_text, l.state_since, l.status_group_id,
+       l.status_index, l.issued_at, l.superseded_at, b.identifier AS supersedes, a.identifier AS superseded_by, l.key_id,
        s.since AS stale_since, s.reasons AS stale_reasons, f.first_seen AS refused_since, f.reasons AS refused_reasons,
        (SELECT max(number) FROM registry.licence_event e WHERE e.licence_id = l.id) AS events
 FROM (SELECT * FROM registry.licence l WHERE {where} ORDER BY {order} LIMIT {limit}) l
@@ -66,7 +66,7 @@ WHERE {where} ORDER BY c.created_at DESC, c.id DESC LIMIT {limit}
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A signed form, byte for byte as it was signed."""
+    """A signed form as it is stored: maybe sealed."""
 
     body: bytes
     key_id: str
@@ -78,7 +78,8 @@ class Wanted:
 
     types: Sequence[str]
     """Only these; empty: none."""
-    holder_code: str | None = None
+    holder_codes: Sequence[str] | None = None
+    """As what the code may be stored."""
     holder_code_type: str | None = None
     number: str | None = None
     state: str | None = None
@@ -99,8 +100,9 @@ async def page(pool: Pool, wanted: Wanted, *, after: int | None, limit: int) -> 
         where.append("l.superseded_by IS NULL")
     if after is not None:
         where.append(f"l.id > {arguments.add(after)}")
+    if wanted.holder_codes is not None:
+        where.append(f"l.holder_code = ANY({arguments.add(list(wanted.holder_codes))}::text[])")
     equal = {
-        "l.holder_code": wanted.holder_code,
         "l.holder_code_type": wanted.holder_code_type,
         "l.number": wanted.number,
         "l.state": wanted.state,

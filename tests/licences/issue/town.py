@@ -21,6 +21,7 @@ from registry.licences import issue, issuers, keys, status, trust
 from registry.licences.copies import REVOKED_BITS
 from registry.licences.issue import IssueReport
 from registry.licences.keys import KeyRing
+from registry.licences.storing import FORM, form_identity, opened_content, signed_document
 from registry.signing.master_key import MasterKey
 from registry.storage.database import connect
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
@@ -180,9 +181,7 @@ class Town:
 
     def client(self, name: str) -> None:
         """A system that may ask for something."""
-        self.connection.execute(
-            "INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name)
-        )
+        self.connection.execute("INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name))
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode(), values or None).fetchall()
@@ -190,12 +189,15 @@ class Town:
     def licences(self, number: int) -> list[dict[str, Any]]:
         """Every version of the licence that bears a number, the first one first."""
         names = ("id", "identifier", "version", "state", "state_text", "supersedes", "superseded_by", "key", "content",
-                 "type_version", "issuer_code", "key_id")  # fmt: skip
+                 "type_version", "issuer_code", "key_id", "personal")  # fmt: skip
         rows = self.rows(
             f"SELECT {', '.join(names)} FROM registry.licence WHERE number = %s ORDER BY version",
             f"JY{13302030000000 + number:014d}",
         )
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for each in found:
+            each["content"] = opened_content(each["content"], each.pop("personal"), each["id"])
+        return found
 
     def current(self, number: int) -> dict[str, Any]:
         return self.licences(number)[-1]
@@ -213,11 +215,15 @@ class Town:
         return {key: [reason["code"] for reason in reasons] for key, reasons in rows}
 
     def credential(self, licence_id: int) -> dict[str, Any]:
+        document: dict[str, Any] = orjson.loads(self.signed(licence_id))
+        return document
+
+    def signed(self, licence_id: int) -> bytes:
+        """The credential, byte for byte as it was signed."""
         ((body,),) = self.rows(
             "SELECT body FROM registry.licence_form WHERE licence_id = %s AND form = 'vc'", licence_id
         )
-        document: dict[str, Any] = orjson.loads(body)
-        return document
+        return signed_document(FORM, form_identity(licence_id, "vc"), body)
 
     def says(self, licence_id: int) -> dict[str, int]:
         """What the lists, as they are served, say of a licence."""
@@ -233,11 +239,8 @@ class Town:
             f"{BASE}/status/{group}/{purpose}": FetchedList(document, self.now)
             for group, purpose, document in self.rows("SELECT group_id, purpose, document FROM registry.status_list")
         }
-        ((body,),) = self.rows(
-            "SELECT body FROM registry.licence_form WHERE licence_id = %s AND form = 'vc'", licence_id
-        )
         loaded = trust_list.load(trusted, root=ring.root_certificate, at=self.now)
-        return verify(body, loaded, KeptLists(lists), self.now)
+        return verify(self.signed(licence_id), loaded, KeptLists(lists), self.now)
 
     def disagreements(self) -> list[str]:
         """What is wrong in this registry, whatever was done to it: empty, or the rules are broken."""
@@ -263,6 +266,7 @@ def read_entries(connection: psycopg.Connection, credential: dict[str, Any]) -> 
 def disagreements(connection: psycopg.Connection) -> list[str]:
     """Every rule that must hold at any moment: each licence once, with its form, its events and its bits."""
     wrong = [f"{rule}: {row}" for rule, query in RULES.items() for row in connection.execute(query.encode())]
+    wrong += _forms_that_say_something_else(connection)
     expected: dict[tuple[int, status_list.Purpose], bytearray] = {}
     for group, purpose, size, bits, document, ends in connection.execute(
         "SELECT group_id, purpose, status_size, bits, document, valid_until FROM registry.status_list"
@@ -296,6 +300,19 @@ def disagreements(connection: psycopg.Connection) -> list[str]:
     return wrong
 
 
+def _forms_that_say_something_else(connection: psycopg.Connection) -> Iterator[str]:
+    for number, identifier, index, body in connection.execute(
+        "SELECT l.id, l.identifier, l.status_index, f.body FROM registry.licence l"
+        " JOIN registry.licence_form f ON f.licence_id = l.id AND f.form = 'vc'"
+    ):
+        said = orjson.loads(signed_document(FORM, form_identity(number, "vc"), body))
+        if not said.get("proof", {}).get("proofValue"):
+            yield f"a form that is not signed, or half of one: {identifier}"
+        entry = said["credentialStatus"][0]["statusListIndex"]
+        if said["credentialSubject"]["identifier"] != identifier or entry != str(index):
+            yield f"a licence whose form names another: {identifier}"
+
+
 RULES = {
     "a record with two current licences": """
         SELECT type, key, count(*) FROM registry.licence WHERE superseded_by IS NULL GROUP BY 1, 2 HAVING count(*) > 1
@@ -318,16 +335,6 @@ RULES = {
     "a licence without its signed form": """
         SELECT l.identifier FROM registry.licence l LEFT JOIN registry.licence_form f ON f.licence_id = l.id
             AND f.form = 'vc' WHERE f.body IS NULL
-    """,
-    "a form that is not signed, or half of one": """
-        SELECT licence_id FROM registry.licence_form WHERE form = 'vc' AND (
-            convert_from(body, 'utf-8')::jsonb #>> '{proof,proofValue}' IS NULL)
-    """,
-    "a licence whose form names another": """
-        SELECT l.identifier FROM registry.licence l JOIN registry.licence_form f ON f.licence_id = l.id
-        WHERE f.form = 'vc' AND (
-            convert_from(f.body, 'utf-8')::jsonb #>> '{credentialSubject,identifier}' <> l.identifier
-            OR convert_from(f.body, 'utf-8')::jsonb #>> '{credentialStatus,0,statusListIndex}' <> l.status_index::text)
     """,
     "a licence without events, or whose last event leads elsewhere": """
         SELECT l.identifier, l.state, e.to_state FROM registry.licence l LEFT JOIN LATERAL (

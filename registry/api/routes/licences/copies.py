@@ -16,6 +16,7 @@ from registry.api.representations import answer, now
 from registry.api.routes.licences.reading import GrantedLicence
 from registry.api.state import state_of
 from registry.licences import copies as annotated
+from registry.licences.storing import COPY, copy_identity, signed_document
 from registry.storage.reads import licences
 from registry.storage.reads.pool import Row
 
@@ -89,7 +90,8 @@ async def copy_shown(request: Request, row: GrantedCopy) -> Response:
     column = _FORMS[wanted]
     if column is None:
         return answer(copy(row, state_of(request).licensing.base), headers=headers)
-    return Response(bytes(row[column]), headers=headers, media_type=wanted)
+    signed = signed_document(COPY, copy_identity(row["id"], column), row[column])
+    return Response(signed, headers=headers, media_type=wanted)
 
 
 @router.post("/copies/{copy}/revoke", response_model=models.LicenceCopy)  # noqa: FAST003

@@ -29,6 +29,7 @@ from registry.api.state import state_of
 from registry.domain.licences import identifiers
 from registry.domain.licences.identifiers import IdentifierMalformed
 from registry.domain.licences.types import LicenceType
+from registry.licences.storing import holder_codes
 from registry.storage.reads import licences
 from registry.storage.reads.licences import Wanted
 from registry.storage.reads.pool import Row
@@ -117,7 +118,7 @@ async def listed(
     app = state_of(request)
     granted = _granted_types(app.licensing, caller, type)
     query = digest("licences", granted, holder_code, holder_code_type, number, state, versions)
-    wanted = Wanted(granted, holder_code, holder_code_type, number, state, current=versions == "current")
+    wanted = Wanted(granted, holder_codes(holder_code), holder_code_type, number, state, current=versions == "current")
     start = None if after is None else position(after, query, int)[0]
     rows = await licences.page(app.pool, wanted, after=start, limit=limit + 1)
     content = {

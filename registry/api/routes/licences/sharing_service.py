@@ -27,6 +27,7 @@ from registry.domain.licences.identifiers import IdentifierMalformed
 from registry.domain.licences.loading import UnknownLicenceType
 from registry.licences import uses
 from registry.licences.desk import CHINA
+from registry.licences.storing import holder_codes
 from registry.storage.reads import licences
 from registry.storage.reads.licences import Wanted
 from registry.storage.reads.pool import Row
@@ -228,7 +229,7 @@ async def _by_holder(state: ApiState, asked: Asked, *, show: Callable[..., Any],
         raise Reply(NO_SUCH_TYPE) from error
     if not asked.caller.may_see(name):
         raise Reply(NO_SUCH_TYPE)
-    wanted = Wanted([name], holder_code, holder_type, number)
+    wanted = Wanted([name], holder_codes(holder_code), holder_type, number)
     rows = await licences.page(state.pool, wanted, after=None, limit=MOST)
     if not rows:
         raise Reply(NOTHING)

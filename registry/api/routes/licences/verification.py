@@ -22,6 +22,7 @@ from registry.api.representations import now, source
 from registry.api.state import state_of
 from registry.domain.licences import states
 from registry.domain.licences.identifiers import IdentifierMalformed, parse
+from registry.licences.storing import COPY, FORM, copy_identity, form_identity, signed_document
 from registry.storage.reads import licences
 from registry.storage.reads.pool import ReadError, Row
 
@@ -84,8 +85,9 @@ async def copied(request: Request, copy: _Identifier) -> Response:
     if row is None or licence is None:
         words = Text("本平台没有出具过这份加注件。", "This annotated copy was never made here.")
         return _refuse(request, Given.UNKNOWN, copy_id, words)
+    credential = signed_document(COPY, copy_identity(row["id"], "credential"), row["credential"])
     remark = None if row["seal_revoked_at"] is None else _SEAL_LOST
-    return await _result(request, bytes(row["credential"]), copy_id, licence, remark)
+    return await _result(request, credential, copy_id, licence, remark)
 
 
 @router.get("/{identifier}", openapi_extra=_WHATEVER)
@@ -111,7 +113,8 @@ async def _of_identifier(request: Request, given: str) -> Response:
     if row is None or form is None:
         why = Given.UNKNOWN if parsed.check_is_right else Given.WRONG_CHECK_CHARACTER
         return _refuse(request, why, identifier)
-    return await _result(request, form.body, identifier, row)
+    signed = signed_document(FORM, form_identity(row["id"], "vc"), form.body)
+    return await _result(request, signed, identifier, row)
 
 
 async def _result(

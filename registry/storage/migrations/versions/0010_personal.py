@@ -24,6 +24,15 @@ COMMENT ON COLUMN registry.refusal.personal IS 'The row as it was sent, sealed; 
 
 ALTER TABLE registry.discrepancy ADD COLUMN personal bytea;
 COMMENT ON COLUMN registry.discrepancy.personal IS 'Both values, sealed, where the field is personal: then they are masked in their columns';
+
+ALTER TABLE registry.licence ADD COLUMN personal bytea;
+COMMENT ON COLUMN registry.licence.content IS 'What the licence says, as JSON; personal values masked, where it is sealed beside it';
+COMMENT ON COLUMN registry.licence.personal IS 'The content, sealed, where licences of the type can tell of a natural person';
+COMMENT ON COLUMN registry.licence.holder_code IS 'Code of the first holder; of a natural person its keyed digest, after blind:';
+COMMENT ON COLUMN registry.licence.holder_name IS 'Name of the first holder; of a natural person masked';
+COMMENT ON COLUMN registry.licence_form.body IS 'As signed; sealed as a whole where licences of the type can tell of a natural person (then it begins with the byte 3)';
+COMMENT ON COLUMN registry.licence_copy.credential IS 'As signed; sealed as a whole like registry.licence_form.body';
+COMMENT ON COLUMN registry.licence_copy.pdf IS 'As signed; sealed as a whole like registry.licence_form.body';
 """
 
 
