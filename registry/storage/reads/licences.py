@@ -14,7 +14,8 @@ SELECT l.id, l.identifier, l.version, l.type, l.type_version, l.issuer_code, i.n
        l.number, l.holder_code, l.holder_code_type, l.holder_name, l.issued_on, l.valid_from, l.valid_to,
        l.content::text AS content, l.personal, l.dataset_id, d.name AS dataset, d.schema, l.key, l.record_version,
        l.batch_id, c.name AS connector, c.department, l.state, l.state_text, l.state_since, l.status_group_id,
-       l.status_index, l.issued_at, l.superseded_at, b.identifier AS supersedes, a.identifier AS superseded_by, l.key_id,
+       l.status_index, l.issued_at, l.superseded_at, b.identifier AS supersedes, a.identifier AS superseded_by,
+       l.key_id,
        s.since AS stale_since, s.reasons AS stale_reasons, f.first_seen AS refused_since, f.reasons AS refused_reasons,
        (SELECT max(number) FROM registry.licence_event e WHERE e.licence_id = l.id) AS events
 FROM (SELECT * FROM registry.licence l WHERE {where} ORDER BY {order} LIMIT {limit}) l

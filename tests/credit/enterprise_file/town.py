@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from registry.credit import keeping
+from registry.credit.discrepancies import opened_values
 from registry.credit.enterprise_file import china_day, enterprise_file
 from registry.credit.following import FollowReport
 from registry.domain.credit.enterprise_file import EnterpriseFile, FileRecord
@@ -157,10 +158,12 @@ class Town:
 
     def conflicts(self) -> list[tuple[Any, ...]]:
         """Open discrepancies: whose, field, department, both values."""
-        return self.rows(
-            "SELECT entity, field, department, value, authoritative_value FROM registry.discrepancy"
-            " WHERE closed_at IS NULL ORDER BY entity, field, department, key"
+        rows = self.rows(
+            "SELECT o.entity, o.field, o.department, o.value, o.authoritative_value, o.personal, d.name, o.key"
+            " FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id"
+            " WHERE closed_at IS NULL ORDER BY entity, field, o.department, o.key"
         )
+        return [(*row[:3], *opened_values(row[3], row[4], row[5], row[0], row[1], row[6], row[7])) for row in rows]
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """What is kept, without numbers and times: the same registry must come to the same."""
