@@ -1,4 +1,4 @@
-"""Clients prove who they are: by secrets that overlap, by what they sign, by certificates, each in its own ways only."""
+"""Clients prove who they are: by secrets that overlap, by what they sign, by certificates; each in its own ways."""
 
 from __future__ import annotations
 
@@ -177,7 +177,6 @@ def test_an_assertion_is_taken_once_whichever_process_it_comes_to(start: Callabl
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda api: by_assertion(api, once).status_code, [first, second] * 4))
 
-    assert sorted(answers)[0] == 200
     assert answers.count(200) == 1
     assert set(answers) <= {200, 401, 429}
 
@@ -224,7 +223,7 @@ def test_a_key_set_is_taken_over_with_its_ids(hub: Api, registry_url: str) -> No
     [
         (KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "private key"),
         (jwt.algorithms.ECAlgorithm.to_jwk(KEY).encode(), "private or symmetric"),  # type: ignore[arg-type]
-        (public(rsa.generate_private_key(65537, 1024)), "1024 bits"),
+        (public(rsa.generate_private_key(65537, 1024)), "1024 bits"),  # noqa: S505
         (public(ec.generate_private_key(ec.SECP384R1())), "expected EC P-256"),
         (b'{"kty": "oct", "k": "c2VjcmV0"}', "private or symmetric"),
         (b'{"keys": []}', "no JWK"),
@@ -432,7 +431,7 @@ def test_no_client_has_more_than_ten_keys_at_once(registry_url: str) -> None:
     assert len(credentials.add(registry_url, client.id, Given(keys=(public(OTHER),)))) == 11
 
 
-def test_the_metadata_say_what_is_so(start: Callable[..., Api], registry_url: str, tmp_path: Path) -> None:
+def test_the_metadata_say_what_is_so(start: Callable[..., Api], tmp_path: Path) -> None:
     plain = start(public_url=HUB).anyone.ask("/.well-known/oauth-authorization-server").json()
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     access = AccessOptions(BEHIND_PROXY.trusted_proxies, "Client-Cert", client_authorities=tmp_path / "ca.pem")
