@@ -1,6 +1,7 @@
 """Every way in which a request can fail, with a stable ``type``, as problem details (RFC 9457).
 
-Each type says whose fault it is: the caller's (correct the request), the hub's (try again, or tell its operator).
+Each type says whose fault it is: the caller's (correct the request), the hub's (try again, or tell its operator), a
+source's (a department's data is wrong: trying again is of no use).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
-Fault = Literal["caller", "hub"]
+Fault = Literal["caller", "hub", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ INVALID_ENTITY_CODE = _caller(
     "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
 )  # fmt: skip
-AMBIGUOUS_IDENTIFIER = _caller(
-    "ambiguous-identifier", 409, "旧标识对应多个主体", "Records give this old identifier to several enterprises",
+AMBIGUOUS_IDENTIFIER = ProblemType(
+    "ambiguous-identifier", 409, "source", "旧标识对应多个主体", "Records give this old identifier to several enterprises",
     "改用 candidates 中的统一社会信用代码查询。", "Ask again with one of the codes in candidates.",
 )  # fmt: skip
 INVALID_REQUEST = _caller(
