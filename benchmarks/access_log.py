@@ -114,7 +114,7 @@ def _appends(url: str, seconds: float) -> Iterator[dict[str, Any]]:
 def _reads(url: str, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     client = clients.add(url, "bench", [])
     with connect(url) as connection:
-        giving.give(connection, client.id, "legal_entity", Terms(), given_by="bench")
+        giving.give(connection, client.id, "legal_entity", Terms(), given_by="bench", approval="bench")
     for mode in ("logged", "unwritten", "logged", "unwritten"):
         port = postgres.free_port()
         environment = {**os.environ, "SHUQIAO_DATABASE_URL": url, "SHUQIAO_TOKEN_KEY": str(folder / "key.pem")}

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -63,6 +64,14 @@ class Settings:
     """By whose rules repairs and objections are handled: a place of ``registry/credit_rules/cases``."""
     sm2: bool = False
     """Whether authorities get an SM2 key too, for a second, detached signature: ``yes`` needs shuqiao[sm2]."""
+
+    webhook_http: str = "yes"
+    """Whether webhooks may be sent without TLS. These three are the local stack's; elsewhere the defaults are stricter
+    (:mod:`registry.delivery.settings`)."""
+    webhook_networks: str = "127.0.0.0/8"
+    """Networks that are not public and may be sent to, with commas between."""
+    webhook_ports: str = "any"
+    """Ports that may be sent to, with commas between."""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -160,6 +169,18 @@ def _yes_or_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
+def _yes_or_no_word(text: str) -> str:
+    return "yes" if _yes_or_no(text) else "no"
+
+
+def _networks(text: str) -> str:
+    return ",".join(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+
+
+def _some_ports(text: str) -> str:
+    return text if text == "any" else ",".join(str(_port(part)) for part in text.split(","))
+
+
 def _place(text: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9_]{0,30}", text) is None:
         raise ValueError
@@ -183,4 +204,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "credit_rules": (_folders, f"folders that exist, separated by {os.pathsep!r}"),
     "credit_place": (_place, "the name of a place with rules, such as national or zhejiang"),
     "sm2": (_yes_or_no, "yes or no"),
+    "webhook_http": (_yes_or_no_word, "yes or no"),
+    "webhook_networks": (_networks, "networks such as 10.20.0.0/16, with commas between"),
+    "webhook_ports": (_some_ports, "port numbers with commas between, or any"),
 }

@@ -39,7 +39,9 @@ def grant(url: str, client_id: str, dataset: str, schema: str | None = None, **t
     with connect(url) as connection:
         held = connection.execute("SELECT schema FROM registry.dataset WHERE name = %s", (dataset,)).fetchone()
         pinned = schema or (held[0] if held else known.get(dataset, f"{dataset}@1"))
-        return giving.give(connection, client_id, dataset, Terms(**_sets(terms)), given_by="a test", schema=pinned)
+        return giving.give(
+            connection, client_id, dataset, Terms(**_sets(terms)), given_by="a test", approval="a test", schema=pinned
+        )
 
 
 def everything(url: str) -> list[str]:

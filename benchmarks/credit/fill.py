@@ -35,7 +35,7 @@ Place = tuple[int, int, int]
 def fill(url: str, count: int, day: date, now: datetime, processes: int = 2) -> int:
     """So many enterprises; how many records they have."""
     with connect(url) as connection:
-        places = {dataset: _place(connection, url, dataset) for dataset in DEPARTMENTS}
+        places = {dataset: place_of(connection, url, dataset) for dataset in DEPARTMENTS}
         # A bulk load's way: the indexes of the records are made once they are there.
         indexes = _without_indexes(connection)
     chunks = [(first, min(first + SOME, count)) for first in range(0, count, SOME)]
@@ -59,7 +59,7 @@ def change(url: str, made: Iterable[tuple[str, Made]]) -> None:
         _publish(url, dataset, rows)
 
 
-def _place(connection: psycopg.Connection, url: str, dataset: str) -> Place:
+def place_of(connection: psycopg.Connection, url: str, dataset: str) -> Place:
     """Where a dataset's records come from: a connector, and a batch of it that was published."""
     _publish(url, dataset, [])
     row = connection.execute(

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from registry.api import problems
+from registry.api.access.grant_refusals import refusal as grant_refusal
 from registry.api.access.logged import Logged
 from registry.api.access.security import Public, check_rules
 from registry.api.access.token_keys import TokenKeys
@@ -21,6 +22,7 @@ from registry.api.compression import Compressed
 from registry.api.credit.answers import load_rules
 from registry.api.credit.refusals import refusal
 from registry.api.idempotency import Idempotent
+from registry.api.limits import BodyRefused
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
 from registry.api.problems import Problem, parameter_error, respond
@@ -32,6 +34,7 @@ from registry.api.routes import (
     changes,
     datasets,
     entities,
+    grants,
     health,
     quarantine,
     records,
@@ -59,6 +62,8 @@ from registry.api.settings import ApiSettings, ApiSettingsError
 from registry.api.state import ApiState
 from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
 from registry.domain.credit.cases import CreditRefused
+from registry.domain.grants.rules import default_grant_rules
+from registry.domain.grants.terms import GrantError
 from registry.domain.licences.loading import UnknownLicenceType
 from registry.licences.errors import CopyRefused, CredentialRefused, FormNotOffered, LicenceServiceError
 from registry.sealing.errors import PersonalKeysError
@@ -86,6 +91,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     Raises TokenKeyError, LicenceTypeError, RuleFileError, ApiSettingsError.
     """
     load_rules()
+    default_grant_rules()
     _expect_place(settings.credit_place)
     state = ApiState(settings, Tokens(TokenKeys(settings.token_key), settings.token_seconds, settings.base))
 
@@ -139,6 +145,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         credit_matches,
         credit_reports,
         audit,
+        grants,
     ):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(authorization_server.router)
@@ -161,6 +168,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(UnknownLicenceType, _typeless)
     app.add_exception_handler(CreditRefused, _credit_refused)
     app.add_exception_handler(NoCaseRules, _no_case_rules)
+    app.add_exception_handler(GrantError, _grant_refused)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     check_rules(app)
     return app
@@ -199,6 +207,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, BodyRefused):
+        return respond(request, error.problem)
     assert isinstance(error, HTTPException)  # noqa: S101
     kinds = {404: problems.NOT_FOUND, 405: problems.METHOD_NOT_ALLOWED, 413: problems.TOO_LONG}
     kind = kinds.get(error.status_code, problems.INVALID_REQUEST)
@@ -234,6 +244,12 @@ async def _credit_refused(request: Request, error: Exception) -> Response:
     """What cases, matches and consents refuse, with their own code."""
     assert isinstance(error, CreditRefused)  # noqa: S101
     return respond(request, refusal(error))
+
+
+async def _grant_refused(request: Request, error: Exception) -> Response:
+    """What grants and requests for them refuse, with their own code."""
+    assert isinstance(error, GrantError)  # noqa: S101
+    return respond(request, grant_refusal(error))
 
 
 async def _no_case_rules(request: Request, error: Exception) -> Response:

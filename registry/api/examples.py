@@ -12,14 +12,12 @@ from typing import Any
 
 USCC = "91310000MA1FL00A0Q"
 LICENCE = "1.2.156.3005.2.11100000000013338W009.11330105002500287C.2025052201.002.0"
-CASE = "0b0f6a3c-6f0e-4a53-9a5e-0f8e9a0c2f11"
 CONSENT = "6c1d2b3a-4958-4f0c-8f6f-7bb7443f9a0e"
 COPY = "pklbUUyF9ww3kxrNv9KC0Q"
 EXPORT = "1r9mZk0JQ1yDqk1h4bYt2w"
 ISSUER = "11310000000000000X"
-GROUP = "3pB1mQ8xT0uJ5cYe"
 CREDENTIAL = "https://hub.example.cn/api-credentials/0d5f6a1c"
-BATCH, REFUSAL, MATCH = 1001, 1002, 1003
+BATCH, REFUSAL, MATCH, CASE, GROUP, GRANT, GRANT_REQUEST = 1001, 1002, 1003, 1004, 1005, 1006, 1007
 """Numbers that no registry of a test has, so that they can be told apart in texts."""
 
 PARAMETERS: Mapping[tuple[str, str], object] = {
@@ -32,10 +30,12 @@ PARAMETERS: Mapping[tuple[str, str], object] = {
     ("path", "match"): MATCH,
     ("path", "export"): EXPORT,
     ("path", "part"): 0,
-    ("path", "table"): "penalty",
-    ("path", "version"): "1",
+    ("path", "table"): "penalties",
+    ("path", "version"): 1,
     ("path", "group"): GROUP,
     ("path", "purpose"): "revocation",
+    ("path", "grant"): GRANT,
+    ("path", "asked"): GRANT_REQUEST,
     ("path", "name"): "busy",
     ("query", "index"): 0,
     ("query", "size"): 2,
@@ -118,22 +118,23 @@ def _add_to_parameter(parameter: dict[str, Any]) -> None:
 
 
 def _add_to_body(content: dict[str, Any], path: str, schemas: Mapping[str, Any]) -> None:
-    given = next((value for pattern, value in _BODIES if pattern.search(path)), None)
-    if given is not None:
-        content["example"] = given
-    else:
-        _add_first(content, content["schema"], schemas)
+    _add_first(content, content["schema"], schemas)
+    if "example" not in content:
+        given = next((value for pattern, value in _BODIES if pattern.search(path)), None)
+        if given is not None:
+            content["example"] = given
 
 
 def _add_first(content: dict[str, Any], schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> None:
-    """The first example of the schema that the content refers to, or of what it is a list of."""
+    """The first example of the schema that the content refers to, may refer to, or is a list of."""
     if schema.get("type") == "array":
         inner: dict[str, Any] = {}
         _add_first(inner, schema["items"], schemas)
         if inner:
             content["example"] = [inner["example"]]
         return
-    found = schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
+    named = next((each for each in schema.get("anyOf", ()) if "$ref" in each), schema)
+    found = schemas.get(str(named.get("$ref", "")).rpartition("/")[2], schema)
     if listed := found.get("examples"):
         content["example"] = listed[0]
 

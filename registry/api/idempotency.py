@@ -29,6 +29,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api.access.security import identified
+from registry.api.limits import BodyRefused
 from registry.api.problems import (
     ALREADY_DONE,
     DATABASE_UNAVAILABLE,
@@ -91,6 +92,8 @@ class Idempotent:
             await _Named(request, named, token).answer(self._app, receive, send)
         except Problem as problem:
             await respond(request, problem)(scope, receive, send)
+        except BodyRefused as refused:
+            await respond(request, refused.problem)(scope, receive, send)
         except ReadError:  # the routes answer their own themselves: it was the name that could not be claimed
             await respond(request, Problem(DATABASE_UNAVAILABLE))(scope, receive, send)
 

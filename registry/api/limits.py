@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fastapi import HTTPException
 from starlette.types import Message, Receive, Scope
 
 from registry.api.problems import BUSY, INVALID_BODY, TOO_LONG, TOO_SLOW, Problem
@@ -33,6 +34,14 @@ WAITING = ("/api/v1/changes",)
 _ALWAYS = {"/healthz", "/readyz"}
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{\]}]")
+
+
+class BodyRefused(HTTPException):
+    """A body beyond the limits. What reads bodies lets only this kind of exception pass as it is."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.kind.status, problem.en)
+        self.problem = problem
 
 
 class Places:
@@ -72,7 +81,7 @@ def body_bytes(scope: Scope) -> int:
 
 
 def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
-    """The request's messages within the limits; what is beyond them raises Problem where it is read."""
+    """The request's messages within the limits; what is beyond them raises BodyRefused where it is read."""
     limit = body_bytes(scope)
     media_type: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
     checked = b"json" in media_type.lower()
@@ -87,17 +96,18 @@ def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
                 message = await receive()
         except TimeoutError:
             zh, en = f"请求体须在 {seconds:g} 秒内发送完毕。", f"The body has to arrive within {seconds:g} seconds."
-            raise Problem(TOO_SLOW, zh, en, headers={"Connection": "close"}) from None
+            raise BodyRefused(Problem(TOO_SLOW, zh, en, headers={"Connection": "close"})) from None
         body: bytes = message.get("body", b"")
         size += len(body)
         whole = not message.get("more_body", False)
         if size > limit:
-            raise Problem(TOO_LONG, f"请求体超过 {limit} 字节。", f"The body is longer than {limit} bytes.")
+            zh, en = f"请求体超过 {limit} 字节。", f"The body is longer than {limit} bytes."
+            raise BodyRefused(Problem(TOO_LONG, zh, en))
         if checked:
             parts.append(body)
             if whole and depth(b"".join(parts)) > JSON_DEPTH:
                 zh, en = f"JSON 嵌套超过 {JSON_DEPTH} 层。", f"The JSON nests deeper than {JSON_DEPTH} levels."
-                raise Problem(INVALID_BODY, zh, en)
+                raise BodyRefused(Problem(INVALID_BODY, zh, en))
         return message
 
     return receive_some

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
 import time
-import uuid
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -98,13 +98,16 @@ def _refusal(scope: Scope) -> Response | None:
 
 def _path(scope: Scope) -> str:
     """The path by which the request is routed: an encoded ``/`` within a segment stays encoded, for keys hold them."""
-    segments = scope["raw_path"].partition(b"?")[0].decode("ascii", "replace").split("/")
+    raw = scope["raw_path"].partition(b"?")[0].decode("ascii", "replace")
+    if "%" not in raw:
+        return str(raw)
+    segments = raw.split("/")
     return "/".join(unquote(segment).replace("%", "%25").replace("/", "%2F") for segment in segments)
 
 
 def _trace_id(scope: Scope) -> str:
-    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return given if _TRACE_ID.fullmatch(given) else uuid.uuid4().hex
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return given if _TRACE_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def _write_line(scope: Scope, status: int, seconds: float) -> None:

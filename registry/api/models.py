@@ -557,7 +557,7 @@ class ProblemDetails(BaseModel):
     detail_zh: str
     advice: str
     advice_zh: str
-    fault: Literal["caller", "hub"]
+    fault: Literal["caller", "hub", "source"]
     instance: str
     trace_id: str
     errors: list[ParameterError] | None = None
@@ -566,9 +566,25 @@ class ProblemDetails(BaseModel):
 class ProblemPage(Answer):
     """What a type of problem means."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "/problems/busy",
+                    "status": 503,
+                    "fault": "hub",
+                    "title": {"zh": "系统繁忙", "en": "The hub has more to do than it can do now"},
+                    "advice": {
+                        "zh": "稍后按 Retry-After 重试。",
+                        "en": "Try again after Retry-After; nothing is wrong with the request.",
+                    },
+                }
+            ]
+        }
+    )
     type: str
     status: int
-    fault: Literal["caller", "hub"]
+    fault: Literal["caller", "hub", "source"]
     title: Title
     advice: Title
 

@@ -11,8 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from registry.api import examples, models, problems
+from registry.api.access import grant_models, security
 from registry.api.access import models as access_models
-from registry.api.access import security
 from registry.api.access.logged import UNLOGGED
 from registry.api.bulk import models as bulk_models
 from registry.api.catalogue import models as catalogue_models
@@ -65,6 +65,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         *vars(credit_match_models).values(),
         *vars(credit_report_models).values(),
         *vars(access_models).values(),
+        *vars(grant_models).values(),
         *vars(bulk_models).values(),
         *vars(catalogue_models).values(),
         *vars(subscription_models).values(),
@@ -159,7 +160,12 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
     (re.compile(pattern), kinds)
     for pattern, kinds in (
         (r"\{|/changes$|\.(json|pem)$", (problems.NOT_FOUND,)),
-        (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE, problems.PURPOSE_NOT_GRANTED)),
+        (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE)),
+        (
+            r"/changes$|/entities/|/datasets/\{dataset\}/|/exports",
+            (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.NOT_READY),
+        ),
+        (r"/grants/requests$|/grants/.*\}/", (problems.INVALID_BODY, problems.GRANT_REFUSED)),
         (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
         (
             r"/subscriptions$|/(replay|redeliver|secret)$",

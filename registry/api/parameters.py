@@ -24,6 +24,8 @@ from schemas import catalogue, formats
 from schemas.errors import SchemaError
 from schemas.personal import of_dataset, of_schema
 
+LONGEST_TEXT = 2000
+"""Characters of a key, a cursor or an ETag."""
 FILTERS: dict[str, Any] = {
     "parameters": [
         {
@@ -44,9 +46,11 @@ FILTERS: dict[str, Any] = {
 Limit = Annotated[int, Query(ge=1, le=LIMIT, description="How many at most on one page 每页最多条数")]
 After = Annotated[
     str | None,
-    Query(max_length=2000, description="`next` of the page before, with the same other parameters 上一页的 next"),
+    Query(
+        max_length=LONGEST_TEXT, description="`next` of the page before, with the same other parameters 上一页的 next"
+    ),
 ]
-IfNoneMatch = Annotated[str | None, Header(max_length=2000, description="The ETag of what the caller has")]
+IfNoneMatch = Annotated[str | None, Header(max_length=LONGEST_TEXT, description="The ETag of what the caller has")]
 AsOf = Annotated[
     datetime | None,
     Query(
@@ -56,8 +60,10 @@ AsOf = Annotated[
 ]
 
 
-def record_key(
-    key: Annotated[str, Path(max_length=2000, description="The record's key 主键", examples=["91310000MA1FL00A0Q"])],
+async def record_key(
+    key: Annotated[
+        str, Path(max_length=LONGEST_TEXT, description="The record's key 主键", examples=["91310000MA1FL00A0Q"])
+    ],
 ) -> str:
     """The record's key in the path; the middleware keeps an encoded ``/`` within it encoded until here."""
     return unquote(key)

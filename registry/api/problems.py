@@ -1,6 +1,7 @@
 """Every way in which a request can fail, with a stable ``type``, as problem details (RFC 9457).
 
-Each type says whose fault it is: the caller's (correct the request), the hub's (try again, or tell its operator).
+Each type says whose fault it is: the caller's (correct the request), the hub's (try again, or tell its operator), a
+source's (a department's data is wrong: trying again is of no use).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
-Fault = Literal["caller", "hub"]
+Fault = Literal["caller", "hub", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ INVALID_ENTITY_CODE = _caller(
     "invalid-entity-code", 400, "主体代码无效", "The entity's code is not valid",
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
 )  # fmt: skip
-AMBIGUOUS_IDENTIFIER = _caller(
-    "ambiguous-identifier", 409, "旧标识对应多个主体", "Records give this old identifier to several enterprises",
+AMBIGUOUS_IDENTIFIER = ProblemType(
+    "ambiguous-identifier", 409, "source", "旧标识对应多个主体", "Records give this old identifier to several enterprises",
     "改用 candidates 中的统一社会信用代码查询。", "Ask again with one of the codes in candidates.",
 )  # fmt: skip
 INVALID_REQUEST = _caller(
@@ -113,6 +114,10 @@ QUOTA_USED_UP = _caller(
     "quota-used-up", 429, "当日调用次数已用完", "The grant's answers of this day are used up",
     "北京时间次日零时后重试（见 Retry-After），或申请提高授权的每日次数。",
     "Try again after midnight, China Standard Time (Retry-After), or apply for a grant with a higher daily quota.",
+)  # fmt: skip
+GRANT_REFUSED = _caller(
+    "grant-refused", 409, "授权事项不能这样办理", "This cannot be done with the grant or request now",
+    "reason 是稳定的代码；detail 说明原因。", "reason is a stable code; the detail says why.",
 )  # fmt: skip
 NOT_FOUND = _caller(
     "not-found", 404, "没有找到", "There is nothing here",
@@ -241,13 +246,12 @@ TYPES: Mapping[str, ProblemType] = {
     for kind in (
         INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, CURSOR_TOO_OLD, INVALID_ENTITY_CODE,
         AMBIGUOUS_IDENTIFIER, INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED,
-        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, MALFORMED_IDENTIFIER,
-        WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY, DOCUMENT_REFUSED,
-        CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED, SUBSCRIPTION_REFUSED,
-        SIGNING_UNAVAILABLE,
-        DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY, INTERNAL, TOO_MANY_ATTEMPTS,
-        TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE, STILL_UNDER_WAY, TOO_SLOW,
-        TOO_MANY_EXPORTS, EXPORT_ENDED,
+        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, GRANT_REFUSED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG,
+        MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
+        DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED,
+        SUBSCRIPTION_REFUSED, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY,
+        INTERNAL, TOO_MANY_ATTEMPTS, TOO_MANY_REQUESTS, ISSUER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED, ALREADY_DONE,
+        STILL_UNDER_WAY, TOO_SLOW, TOO_MANY_EXPORTS, EXPORT_ENDED,
     )
 }  # fmt: skip
 

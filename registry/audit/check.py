@@ -9,13 +9,14 @@ the database can take away its newest entries *and* checkpoints: so others hold 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 from psycopg import IsolationLevel
 
-from registry.audit import checkpoints, notes, reading
+from registry.audit import archive, checkpoints, notes, proofs, reading
 from registry.audit.checkpoints import Kept
 from registry.audit.log import TILE, TILE_LEVEL, head
 from registry.audit.notes import LogKey, NotSigned
@@ -32,9 +33,13 @@ MOST_FINDINGS = 1000
 class Report:
     """What a check of the whole log found."""
 
+    first: int
+    """Where the check began; what stands before was not looked at."""
     size: int
     root: bytes
     """Of the entries as they are there now."""
+    archived: int
+    """Entries below this index stand in files: what they say was checked only where files were given."""
     checkpoints: int
     """How many checkpoints agree, those that were given included."""
     proven: int
@@ -47,16 +52,20 @@ def check(
     keys: Sequence[LogKey],
     held: Iterable[Checkpoint] = (),
     *,
+    since: int = 0,
+    files: Sequence[Path] = (),
     say: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Report:
     """Check everything in one snapshot; ``held`` are checkpoints that others keep, their signatures verified.
 
-    ``connection`` must not be in a transaction. Findings beyond the first thousand are not listed.
+    ``since``: only the entries from there on (from the beginning of their tile), and that the tree leads there.
+    ``files``: archives, in their order, whose entries are checked as rows are. ``connection`` must not be in a
+    transaction. Findings beyond the first thousand are not listed. Raises ExportMalformed for a file that is none.
     """
     connection.isolation_level, before = IsolationLevel.REPEATABLE_READ, connection.isolation_level
     try:
         with connection.transaction():
-            return examine(connection, keys, held, say=say)
+            return examine(connection, keys, held, since=since, files=files, say=say)
     finally:
         connection.isolation_level = before
 
@@ -66,10 +75,28 @@ def examine(
     keys: Sequence[LogKey],
     held: Iterable[Checkpoint] = (),
     *,
+    since: int = 0,
+    files: Sequence[Path] = (),
     say: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Report:
     """The same within the caller's transaction, which has to see one snapshot."""
-    return _Check(connection, keys, list(held)).report(say)
+    return _Check(connection, keys, list(held), since, _Filed(files)).report(say)
+
+
+class _Filed:
+    """The entries of archives, read on as the check goes on."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.given = bool(files)
+        self._rows = (row for file in files for row in archive.rows(file))
+        self._next = next(self._rows, None)
+
+    def between(self, start: int, end: int) -> Iterator[Logged]:
+        """Those of a stretch; stretches come in their order."""
+        while self._next is not None and self._next.index < end:
+            if self._next.index >= start:
+                yield self._next
+            self._next = next(self._rows, None)
 
 
 @dataclass(slots=True)
@@ -79,6 +106,9 @@ class _Check:
     connection: psycopg.Connection
     keys: Sequence[LogKey]
     held: list[Checkpoint]
+    since: int
+    filed: _Filed
+    archived: int = 0
     findings: list[Finding] = field(default_factory=list)
     roots: dict[int, list[bytes]] = field(default_factory=dict)
     agreed: list[int] = field(default_factory=list)
@@ -86,14 +116,17 @@ class _Check:
 
     def report(self, say: Callable[[int, int], None]) -> Report:
         edge = self._head()
-        self._expect(self.held)
+        self.archived = self._archived()
+        first = min(self.since, edge.size) >> TILE_LEVEL << TILE_LEVEL
+        self._expect(self.held, first)
         self._look_beyond(edge.size)
         size = min(edge.size, self._rows_end())
         if size < edge.size:
             self.found("missing", size, edge.size - 1, "末尾条目被删除", "the last entries were removed")
-        walked = Frontier()
+        first = min(first, size >> TILE_LEVEL << TILE_LEVEL)
+        walked = self._beginning(first)
         self._compare(walked)
-        for start in range(0, size, TILES_AT_ONCE * TILE):
+        for start in range(first, size, TILES_AT_ONCE * TILE):
             say(start, size)
             walked = self._walk(walked, start, min(start + TILES_AT_ONCE * TILE, size))
         if walked != edge:
@@ -103,7 +136,29 @@ class _Check:
             en = f"a checkpoint proves {size_then} entries, there are {edge.size}: the last ones were removed"
             self.found("missing", edge.size, size_then - 1, zh, en)
         proven = max(self.agreed, default=0)
-        return Report(walked.size, walked.root, len(self.agreed), proven, tuple(_joined(self.findings)))
+        findings = tuple(_joined(self.findings))
+        return Report(first, walked.size, walked.root, self.archived, len(self.agreed), proven, findings)
+
+    def _archived(self) -> int:
+        """Below which index entries stand in files; archives follow each other without a gap."""
+        until = 0
+        for each in archive.every(self.connection):
+            if each.restored_at is None and each.first == until:
+                until = each.until
+            elif each.restored_at is None:
+                zh, en = "归档之间有缺口", "between the archives entries are left out, or stand twice"
+                self.found("archive", *sorted((until, each.first)), zh, en)
+        return until
+
+    def _beginning(self, first: int) -> Frontier:
+        """The edge where the check begins, as the tree has it."""
+        if not first:
+            return Frontier()
+        try:
+            return proofs.frontier(self.connection, first)
+        except (LookupError, ValueError):
+            self.found("node", 0, max(first - 1, 0), "缺少树节点", "nodes above these entries are gone")
+            return Frontier(first, tuple(bytes(HASH_BYTES) for _ in range(first.bit_count())))
 
     def _head(self) -> Frontier:
         """The edge as it is written; where that is none, as long as the rows are."""
@@ -116,13 +171,14 @@ class _Check:
 
     def _rows_end(self) -> int:
         row = self.connection.execute("SELECT coalesce(max(index) + 1, 0) FROM registry.access_log").fetchone()
-        return int(row[0]) if row else 0
+        return max(int(row[0]) if row else 0, self.archived)
 
-    def _expect(self, held: Iterable[Checkpoint]) -> None:
-        for kept in checkpoints.every(self.connection):
+    def _expect(self, held: Iterable[Checkpoint], first: int) -> None:
+        for kept in checkpoints.every(self.connection, since=first):
             self._expect_kept(kept)
         for each in held:
-            self.roots.setdefault(each.size, []).append(each.root)
+            if each.size >= first:
+                self.roots.setdefault(each.size, []).append(each.root)
 
     def found(self, kind: str, first: int, last: int, zh: str, en: str) -> None:
         if len(self.findings) < MOST_FINDINGS:
@@ -168,7 +224,8 @@ class _Check:
 
     def _walk(self, edge: Frontier, start: int, end: int) -> Frontier:
         """Check some tiles, and give back the edge behind them."""
-        rows = {each.index: each for each in reading.between(self.connection, start, end)}
+        rows = {each.index: each for each in self.filed.between(start, min(end, self.archived))}
+        rows |= {each.index: each for each in reading.between(self.connection, start, end)}
         tiles: dict[int, bytes] = dict(
             self.connection.execute(
                 "SELECT tile, hashes FROM registry.access_log_tile WHERE tile >= %s AND tile < %s",
@@ -204,10 +261,13 @@ class _Check:
     ) -> Frontier:
         at = edge.size
         last = at + TILE - 1
-        contents = [_content(row) for row in rows]
+        written = None if tile is None else [tile[i : i + HASH_BYTES] for i in range(0, len(tile), HASH_BYTES)]
+        contents = [
+            written[index - at] if written is not None and row is None and self._is_elsewhere(index) else _content(row)
+            for index, row in enumerate(rows, at)
+        ]
         node = nodes.get(Node(TILE_LEVEL, at >> TILE_LEVEL))
         made = _root(contents)
-        written = None if tile is None else [tile[i : i + HASH_BYTES] for i in range(0, len(tile), HASH_BYTES)]
         stands = written is not None and (node is None or _root(written) == node)
         self._compare_rows(at, rows, contents, written if stands else None)
         if written is None:
@@ -241,12 +301,18 @@ class _Check:
     ) -> None:
         """Rows against the hashes of their tile, or against those beside them where the tile cannot be relied on."""
         for index, (row, content) in enumerate(zip(rows, contents, strict=True), at):
+            if row is None and self._is_elsewhere(index):
+                continue
             if row is None:
                 self.found("missing", index, index, "条目被删除", "the entry was removed")
             elif content != (row.leaf if written is None else written[index - at]):
                 self.found("changed", index, index, "条目被改动或移位", "the entry was changed or moved")
             elif content != row.leaf:
                 self.found("leaf", index, index, "条目旁的哈希被改动", "the hash beside the entry was changed")
+
+    def _is_elsewhere(self, index: int) -> bool:
+        """Whether an entry stands in a file that was not given."""
+        return index < self.archived and not self.filed.given
 
     def _compare_nodes(self, end: int, nodes: dict[Node, bytes]) -> None:
         """Higher nodes that end here are the hashes of the two below each."""

@@ -60,10 +60,23 @@ def latest(connection: psycopg.Connection) -> Kept | None:
         return cursor.execute(_SELECT + " ORDER BY size DESC LIMIT 1").fetchone()
 
 
-def every(connection: psycopg.Connection) -> list[Kept]:
-    """All checkpoints, the oldest first."""
+def every(connection: psycopg.Connection, *, since: int = 0) -> list[Kept]:
+    """All checkpoints of at least so many entries, the oldest first."""
     with connection.cursor(row_factory=class_row(Kept)) as cursor:
-        return cursor.execute(_SELECT + " ORDER BY size").fetchall()
+        return cursor.execute(_SELECT + " WHERE size >= %s ORDER BY size", (since,)).fetchall()
+
+
+def of_size(connection: psycopg.Connection, size: int) -> Kept | None:
+    """The checkpoint of just that size."""
+    with connection.cursor(row_factory=class_row(Kept)) as cursor:
+        return cursor.execute(_SELECT + " WHERE size = %s", (size,)).fetchone()
+
+
+def newest_before(connection: psycopg.Connection, moment: datetime, *, larger: int, at_most: int) -> Kept | None:
+    """The largest checkpoint that was made before a moment, within limits of its size."""
+    with connection.cursor(row_factory=class_row(Kept)) as cursor:
+        where = " WHERE made_at < %s AND size > %s AND size <= %s ORDER BY size DESC LIMIT 1"
+        return cursor.execute(_SELECT + where, (moment, larger, at_most)).fetchone()
 
 
 def _check_continues(connection: psycopg.Connection, last: Kept, size: int) -> None:

@@ -6,7 +6,7 @@ without a gap. An entry is in the log when :func:`append` has returned, whatever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import psycopg
 
@@ -50,17 +50,7 @@ def append(connection: psycopg.Connection, added: Sequence[Entry]) -> int:
         hashes = [leaf_hash(entries.canonical(each, index)) for index, each in enumerate(added, first)]
         grown, nodes = edge.extended(hashes, keep_from=TILE_LEVEL)
         _make_room(connection, first, grown.size)
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for index, (each, leaf) in enumerate(zip(added, hashes, strict=True), first):
-                copy.write_row(
-                    (
-                        index, each.at, each.action, each.status, each.client, each.dataset, each.entity,
-                        None if each.entities is None else list(each.entities),
-                        None if each.fields is None else list(each.fields),
-                        each.purpose, each.case_number, each.request_digest, each.trace_id, each.process, leaf,
-                    )
-                )  # fmt: skip
+        write_rows(connection, first, added, hashes)
         if nodes:
             _write_tiles(connection, first, hashes, grown.size)
             connection.cursor().executemany(
@@ -69,6 +59,21 @@ def append(connection: psycopg.Connection, added: Sequence[Entry]) -> int:
             )
         connection.execute("UPDATE registry.access_log_head SET size = %s, peaks = %s", (grown.size, list(grown.peaks)))
     return first
+
+
+def write_rows(connection: psycopg.Connection, first: int, added: Iterable[Entry], leaves: Iterable[bytes]) -> None:
+    """The entries' rows, from the index ``first`` on; nothing of the tree."""
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_TYPES)
+        for index, (each, leaf) in enumerate(zip(added, leaves, strict=True), first):
+            copy.write_row(
+                (
+                    index, each.at, each.action, each.status, each.client, each.dataset, each.entity,
+                    None if each.entities is None else list(each.entities),
+                    None if each.fields is None else list(each.fields),
+                    each.purpose, each.case_number, each.request_digest, each.trace_id, each.process, leaf,
+                )
+            )  # fmt: skip
 
 
 def _make_room(connection: psycopg.Connection, first: int, end: int) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from registry.audit.writer import AccessLog
+from registry.audit.writer import AccessLog, QuotaUsedUp
 from registry.delivery import feed
 from registry.delivery.entitlements import Entitlement, Entitlements, none_yet
 from registry.delivery.keeper import Dead, Letter
@@ -25,6 +25,7 @@ from registry.domain.audit.entry import Entry
 from registry.domain.delivery import events, retrying, signatures
 from registry.domain.delivery.retrying import Next
 from registry.domain.delivery.states import Reason, State
+from registry.storage.grant_uses import Use, next_day
 from registry.storage.reads import changes
 from registry.storage.reads.changes import Position, PositionLost
 from registry.storage.reads.pool import Pool
@@ -200,7 +201,11 @@ class Courier:
         async with self._lane(line):
             if not self._may_leave(line, message):
                 return None
-            await self._record(line, message)
+            try:
+                await self._record(line, message)
+            except QuotaUsedUp:
+                line.rest_until(next_day(datetime.now(UTC)), "the grant's daily quota is used up")
+                return None
             if not self._may_leave(line, message):
                 return None
             return await self._post(line, message.id, message.content_type, message.body)
@@ -211,7 +216,7 @@ class Courier:
 
     async def _record(self, line: Line, message: Message) -> None:
         """The entry in the access log: it stands there before anything leaves. Raises LogUnavailable."""
-        stored, entities = line.stored, message.entities
+        stored, entities, grant = line.stored, message.entities, message.by.grant
         await self._log.write(
             Entry(
                 at=datetime.now(UTC),
@@ -224,9 +229,11 @@ class Courier:
                 dataset=stored.dataset,
                 entity=entities[0] if len(entities) == 1 else None,
                 entities=entities if len(entities) > 1 else None,
+                fields=None if grant.fields is None else tuple(sorted(grant.fields)),
                 purpose=stored.purpose,
                 case_number=stored.case_number,
-            )
+            ),
+            [Use(grant.id, 1, grant.daily_quota)],
         )
 
     async def _post(self, line: Line, message_id: str, content_type: str, body: bytes) -> _Outcome:

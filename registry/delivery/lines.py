@@ -85,6 +85,10 @@ class Line:
         self.next_attempt_at = None if wait is None else datetime.fromtimestamp(at.timestamp() + wait, UTC)
         self.last_error, self.slow, self.changed = why, True, True
 
+    def rest_until(self, moment: datetime, why: str) -> None:
+        """Nothing failed, but nothing may be sent before a moment."""
+        self.next_attempt_at, self.last_error, self.changed = moment, why, True
+
     def succeeded(self) -> None:
         """Nothing is wrong any more."""
         self.attempts, self.failing_since, self.next_attempt_at, self.last_error = 0, None, None, None

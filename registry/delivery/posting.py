@@ -42,6 +42,10 @@ class NoAnswer(Exception):  # noqa: N818  (named for what was met)
     """There was no answer; the message says why, without anything that was sent."""
 
 
+class _Closed(NoAnswer):
+    """The connection ended before any byte of an answer: one that was kept open had been closed by the receiver."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a receiver answered."""
@@ -76,10 +80,8 @@ class Poster:
         request = _request(target, method, headers, body)
         kept = self._take(target)
         if kept is not None:
-            with contextlib.suppress(NoAnswer):
+            with contextlib.suppress(_Closed):
                 return await self._exchange(kept, target, request)
-            if kept.answered:
-                raise NoAnswer("the answer broke off")
         connection = await self._connect(target)
         return await self._exchange(connection, target, request)
 
@@ -180,8 +182,6 @@ class _Connection(asyncio.Protocol):
         self._bytes = 0
         self._keep = False
         self._used_at = time.monotonic()
-        self.answered = False
-        """Whether any byte of the present answer came."""
 
     @property
     def is_usable(self) -> bool:
@@ -193,7 +193,7 @@ class _Connection(asyncio.Protocol):
         """Send a request; its answer is to come. The future raises NoAnswer when the connection ends before."""
         self._waiting = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._bytes, self._keep, self.answered = {}, 0, False, False
+        self._headers, self._bytes, self._keep = {}, 0, False
         if self._transport is None or self._transport.is_closing():
             self._fail("the connection was closed")
         else:
@@ -218,7 +218,6 @@ class _Connection(asyncio.Protocol):
         if self._waiting is None or self._waiting.done():
             self.close()  # nobody asked for this
             return
-        self.answered = True
         self._bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -256,7 +255,7 @@ class _Connection(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         self._keep = False
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(NoAnswer(why))
+            self._waiting.set_exception(NoAnswer(why) if self._bytes else _Closed(why))
 
 
 def _request(target: Target, method: str, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shuqiao.cli import personal_keys
+from shuqiao.cli import personal_keys, token_keys
 from shuqiao.cli.exit_codes import ExitCode
 from shuqiao.cli.options import AsJson, examples
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="密钥与印章 Keys and seals: look at them, replace them, revoke them; see docs/keys.md.", no_args_is_help=True
 )
-
-app.add_typer(personal_keys.app, name="personal")
+app.add_typer(token_keys.app, name="tokens", short_help="令牌密钥 The keys that sign access tokens.")
+app.add_typer(personal_keys.app, name="personal", short_help="个人信息密钥 The keys that seal personal values.")
 
 _KeyId = Annotated[str, typer.Argument(help="密钥编号 The key's id, or its beginning.", metavar="KEY")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="不再询问 Do not ask.")]

@@ -183,6 +183,9 @@ class _Stack:
             "SHUQIAO_LICENCE_TYPES": os.pathsep.join(map(str, settings.licence_types)),
             "SHUQIAO_CREDIT_RULES": os.pathsep.join(map(str, settings.credit_rules)),
             "SHUQIAO_CREDIT_PLACE": settings.credit_place,
+            "SHUQIAO_WEBHOOK_HTTP": settings.webhook_http,
+            "SHUQIAO_WEBHOOK_NETWORKS": settings.webhook_networks,
+            "SHUQIAO_WEBHOOK_PORTS": settings.webhook_ports,
             "SHUQIAO_SCALE": str(settings.scale),
             "SHUQIAO_DEMO_DATA": str(settings.run_dir / "demo"),
             **{hub.variable(name): str(port) for name, port in hub.ports(settings).items()},
@@ -194,7 +197,7 @@ class _Stack:
         with self.show.step(
             "启动部门系统、登记库接口和 Airflow", "starting the departments, the registry API and Airflow"
         ):
-            for part in [*self._department_parts(environ), self._api_part(environ)]:
+            for part in [*self._department_parts(environ), self._api_part(environ), self._delivery_part(environ)]:
                 self.supervisor.start(part)
             for part in airflow.parts(self.settings, environ):
                 self.supervisor.start(part)
@@ -225,6 +228,15 @@ class _Stack:
             environment=environ,
             ready=lambda: reader.is_ready(self.settings.api_port),
             stop_seconds=5,
+            stage="serving",
+        )
+
+    def _delivery_part(self, environ: Mapping[str, str]) -> Part:
+        return Part(
+            name="registry-delivery",
+            command=(sys.executable, "-m", "registry.delivery"),
+            environment=environ,
+            stop_seconds=15,
             stage="serving",
         )
 

@@ -57,7 +57,7 @@ def client(run_dir: Path, database_url: str) -> Client:
         for (dataset,) in connection.execute("SELECT name FROM registry.dataset ORDER BY name").fetchall():
             if dataset not in standing or standing[dataset] < soon:
                 terms = Terms(legal_basis=_LEGAL_BASIS)
-                giving.give(connection, kept.id, dataset, terms, given_by=_GIVEN_BY)
+                giving.give(connection, kept.id, dataset, terms, given_by=_GIVEN_BY, approval=_LEGAL_BASIS)
     return kept
 
 

@@ -83,6 +83,12 @@ def receiving() -> Iterator[Receiver]:
             received = self._remember(body)
             self._answer(*receiver.answer(received))
 
+        def handle_one_request(self) -> None:
+            try:
+                super().handle_one_request()
+            except ConnectionError:
+                self.close_connection = True
+
         def _remember(self, body: bytes) -> Received:
             headers = {name.lower(): value for name, value in self.headers.items()}
             received = Received(self.command, self.path, headers, body, time.monotonic())

@@ -20,6 +20,7 @@ from tests.api.licensing import BUREAU_CODE, MASTER_KEY, food, uscc
 from tests.api.licensing import Town as Licences
 from tests.credit.enterprise_file.town import Town as Credit
 from tests.credit.enterprise_file.town import body, enterprise, penalty
+from tests.registry.feeding import Row
 
 SCOPES = (
     "operate", "licence:*", f"issue:{BUREAU_CODE}", "credit:public", "credit:department", "credit:bank",
@@ -145,6 +146,7 @@ def _enter(made: City) -> None:
     credit.say("tax_credit_rating", {"R1": body(1, **rating)})
     for number in range(1, 5):
         credit.say("serious_dishonesty", {f"D{number}": _listed(number)})
+    credit.feeder("tax_registration").feed([Row({"id": "T1"}, "row-T1", refused="format")])
     credit.follow()
 
 

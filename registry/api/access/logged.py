@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -129,8 +130,7 @@ class _Asked:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self._receive = scope, receive
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self._purpose, self._case_number = purpose.given(headers)
+        self._purpose, self._case_number = purpose.given(Headers(scope=scope))
         target = scope["raw_path"].partition(b"?")[0]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
@@ -258,8 +258,9 @@ def _asked_about(scope: Scope) -> Iterable[str]:
     """The enterprises that the address names."""
     given: Mapping[str, Any] = scope.get("path_params", {})
     named = [unquote(str(given[name])) for name in ("entity", "enterprise") if name in given]
-    query = parse_qsl(scope["query_string"].decode("latin-1"))
-    named += [value for name, value in query if name in {"entity", "enterprise"}]
+    if scope["query_string"]:
+        query = parse_qsl(scope["query_string"].decode("latin-1"))
+        named += [value for name, value in query if name in {"entity", "enterprise"}]
     return (code for code in named if _is_enterprise(code))
 
 

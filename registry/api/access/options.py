@@ -9,6 +9,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+VARIABLES = (
+    "SHUQIAO_TRUSTED_PROXIES",
+    "SHUQIAO_CLIENT_CERTIFICATE_HEADER",
+    "SHUQIAO_CLIENT_CA",
+    "SHUQIAO_TLS_CERTIFICATE",
+    "SHUQIAO_TLS_KEY",
+    "SHUQIAO_TRUSTED_ISSUER",
+    "SHUQIAO_TRUSTED_AUDIENCE",
+    "SHUQIAO_TRUSTED_CLIENT_CLAIM",
+    "SHUQIAO_CLIENT_REQUESTS_PER_SECOND",
+)
+"""Every variable that is read here."""
+REQUESTS_PER_SECOND = 3000
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -50,7 +63,7 @@ class AccessOptions:
     """Certificates (PEM) of the authorities that may issue clients' certificates."""
     tls: Tls | None = None
     external_issuer: ExternalIssuer | None = None
-    requests_per_second: int = 3000
+    requests_per_second: int = REQUESTS_PER_SECOND
     """Of one client at each process of the API, where the client has no limit of its own."""
 
     @property
@@ -65,7 +78,7 @@ def from_environment(given: Mapping[str, str]) -> AccessOptions:
     if header and not _HEADER.fullmatch(header):
         raise OptionError(f"SHUQIAO_CLIENT_CERTIFICATE_HEADER cannot be {header!r}; expected a header's name")
     authorities = given.get("SHUQIAO_CLIENT_CA", "")
-    rate = given.get("SHUQIAO_CLIENT_REQUESTS_PER_SECOND") or str(AccessOptions.requests_per_second)
+    rate = given.get("SHUQIAO_CLIENT_REQUESTS_PER_SECOND") or str(REQUESTS_PER_SECOND)
     if not rate.isdecimal() or int(rate) < 1:
         raise OptionError(f"SHUQIAO_CLIENT_REQUESTS_PER_SECOND cannot be {rate!r}; expected a number of at least 1")
     return AccessOptions(

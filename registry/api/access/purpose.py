@@ -14,6 +14,8 @@ from registry.api.problems import INVALID_PARAMETER, Problem, parameter_error
 
 PURPOSE, CASE_NUMBER = "Access-Purpose", "Case-Number"
 _LONGEST = 200
+LONGEST_NUMBER = 600
+"""Characters of the header, percent-encoded."""
 _PURPOSE = "^[a-z][a-z0-9_]{0,63}$"
 
 AccessPurpose = Annotated[
@@ -29,7 +31,7 @@ CaseNumber = Annotated[
     str | None,
     Header(
         alias=CASE_NUMBER,
-        max_length=600,
+        max_length=LONGEST_NUMBER,
         description="The caller's own number of the business; percent-encoded UTF-8 where it is not ASCII 业务编号",
         examples=["L-2026-000123"],
     ),

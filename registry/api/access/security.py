@@ -17,6 +17,7 @@
 ``case_decider``   a client that decides them for at least one department: ``credit:decide:<department>``
 ``case_office``    a client that takes them on or not: ``credit:decide:<department>`` or ``operate``
 ``case_party``     a client that has to do with cases: any of these three
+``grant_decider``  a client that decides who may read: ``grants:decide:<department>`` or ``operate``
 ``sharing_client`` a client that names itself in the body, as GB/T 36906 has it; who it is not gets the code 11
 ``operator``       a client with ``operate``: batches, the quarantine, discrepancies, matches, cases as the hub
 =================  ==========================================================================
@@ -42,6 +43,7 @@ from registry.api.access.clients import (
     CREDIT_DEPARTMENT,
     CREDIT_EXCHANGE,
     CREDIT_PUBLIC,
+    GRANTS_DECIDE,
     LICENCE_ALL,
     OPERATE,
     READ,
@@ -82,6 +84,7 @@ _bearer = OAuth2(
                 CREDIT_EXCHANGE: "permits and penalties for the upper-level platform 双公示数据上报",
                 CREDIT_CASES: "file repairs and objections for enterprises 代信用主体提交信用修复与异议申请",
                 "credit:decide:{department}": "decide cases about what it recorded 办理本部门认定信息的申请",
+                "grants:decide:{department}": "decide who may read its datasets 办理本部门资源的共享申请",
                 "operate": "batches, quarantine, discrepancies, matches, cases 批次、退回数据、数据差异、匹配与申请",
             },
         )
@@ -153,6 +156,11 @@ class Caller:
     def decides_for(self) -> frozenset[str]:
         """The departments for which it decides cases."""
         return frozenset(scope.removeprefix(CREDIT_DECIDE) for scope in self.scopes if scope.startswith(CREDIT_DECIDE))
+
+    @property
+    def decides_grants_of(self) -> frozenset[str]:
+        """The departments for which it decides who may read their datasets."""
+        return frozenset(scope.removeprefix(GRANTS_DECIDE) for scope in self.scopes if scope.startswith(GRANTS_DECIDE))
 
     @property
     def issues_for(self) -> frozenset[str]:
@@ -355,6 +363,14 @@ async def case_party(request: Request, authorization: Annotated[str | None, Secu
     return caller
 
 
+async def grant_decider(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:
+    """A client that decides who may read: the datasets of a department, or as the hub."""
+    caller = await _caller(request, authorization)
+    _expect_scope(bool(caller.decides_grants_of) or caller.operates, f"{GRANTS_DECIDE}<department> / {OPERATE}")
+    only_declared(request)
+    return caller
+
+
 async def sharing_client(request: Request) -> None:
     """A client that names itself in the body: the route asks :func:`identified` who it is."""
     only_declared(request)
@@ -372,7 +388,7 @@ async def operator(request: Request, authorization: Annotated[str | None, Securi
 RULES: tuple[Callable[..., Any], ...] = (
     public, known_client, reader, dataset_reader, licence_reader, issuing_client, credit_reader, credit_office,
     credit_bank, consent_window, consent_party, credit_platform,
-    case_window, case_decider, case_office, case_party, sharing_client, operator,
+    case_window, case_decider, case_office, case_party, grant_decider, sharing_client, operator,
 )  # fmt: skip
 
 Public = Depends(public)
@@ -391,6 +407,7 @@ CaseWindow = Annotated[Caller, Depends(case_window)]
 CaseDecider = Annotated[Caller, Depends(case_decider)]
 CaseOffice = Annotated[Caller, Depends(case_office)]
 CaseParty = Annotated[Caller, Depends(case_party)]
+GrantDecider = Annotated[Caller, Depends(grant_decider)]
 SharingClient = Depends(sharing_client)
 Operator = Annotated[Caller, Depends(operator)]
 

@@ -117,7 +117,11 @@ def rotate(
         starts = now + ahead
         fresh = TokenKey(*_pair(ec.generate_private_key(ec.SECP256R1())), signs_from=starts.replace(microsecond=0))
         last = signing(load(path), now)
-        left = [_retired(key, last, starts, kept) for key in load(path) if key.verifies(now)]
+        left = [
+            _retired(key, starts, kept, signs_on=bool(ahead) and key.key_id == last.key_id)
+            for key in load(path)
+            if key.verifies(now)
+        ]
         return _write(path, [*left, fresh])
 
 
@@ -174,11 +178,10 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _retired(key: TokenKey, last: TokenKey, starts: datetime, kept: timedelta) -> TokenKey:
-    """The key beside its successor: the one that signs does so until the successor's time, the others no more."""
+def _retired(key: TokenKey, starts: datetime, kept: timedelta, *, signs_on: bool) -> TokenKey:
+    """The key beside its successor; without its private half unless it signs on until the successor's time."""
     until = min(starts + kept, key.verifies_until or datetime.max.replace(tzinfo=UTC))
-    still = key.key_id == last.key_id and starts > datetime.now(UTC)
-    return replace(key, private=key.private if still else None, verifies_until=until.replace(microsecond=0))
+    return replace(key, private=key.private if signs_on else None, verifies_until=until.replace(microsecond=0))
 
 
 def _blocks(text: str) -> Iterator[TokenKey]:

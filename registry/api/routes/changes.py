@@ -187,6 +187,7 @@ async def _stream(
             end = "closing"
             break
         start = found.reached
+        request.scope["state"]["uses"] = {}  # what the next part uses is noted with it
         try:
             readable = await _granted(request, await identified(request, token), dataset)
             found = await _after(request, start, readable, limit)
@@ -194,6 +195,7 @@ async def _stream(
             end = problem.kind.name
         except ReadError:
             end = "database-unavailable"
+    request.scope["state"]["uses"] = {}
     yield orjson.dumps({"end": end, "next": cursor(found.reached)}) + b"\n"
 
 

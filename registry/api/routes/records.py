@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from registry.api import models
-from registry.api.access.security import GrantedDataset
+from registry.api.access.purpose import CASE_NUMBER, LONGEST_NUMBER
+from registry.api.access.security import GrantedDataset, dataset_reader, described_dataset, granted_dataset
+from registry.api.direct import NotUsual, directly
 from registry.api.paging import cursor, digest, position
-from registry.api.parameters import FILTERS, After, AsOf, Limit, filters, moment, record_key
+from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, etag, now, record, sources
 from registry.api.state import state_of
@@ -51,13 +53,12 @@ async def listed(
     return answer(content)
 
 
-@router.get("/{key}", response_model=models.RecordAnswer, responses={304: {"description": "Not changed 未变化"}})
 async def shown(
     request: Request,
     found: GrantedDataset,
     key: RecordKey,
     as_of: AsOf = None,
-    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
+    if_none_match: Annotated[str | None, Header(max_length=LONGEST_TEXT)] = None,
 ) -> Response:
     """One record. 单条记录."""
     at, then = now(), moment(as_of)
@@ -71,6 +72,27 @@ async def shown(
     if if_none_match is not None and mark in {part.strip() for part in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
     return answer({**_head(dataset, at, then), "record": record(row, view)}, headers=headers)
+
+
+async def _shown_directly(request: Request) -> Response:
+    """The steps to :func:`shown` where nothing is sent but headers."""
+    name, key = request.path_params["dataset"], request.path_params["key"]
+    known = request.headers.get("if-none-match")
+    if max(len(key), len(known or "")) > LONGEST_TEXT or len(request.headers.get(CASE_NUMBER, "")) > LONGEST_NUMBER:
+        raise NotUsual
+    caller = await dataset_reader(request, request.headers.get("authorization"), name)
+    found = await granted_dataset(request, await described_dataset(request, caller, name))
+    return await shown(request, found, await record_key(key), None, known)
+
+
+router.add_api_route(
+    "/{key}",
+    shown,
+    methods=["GET"],
+    response_model=models.RecordAnswer,
+    responses={304: {"description": "Not changed 未变化"}},
+    route_class_override=directly(_shown_directly),
+)
 
 
 @router.get("/{key}/history", response_model=models.HistoryPage)

@@ -12,8 +12,6 @@ from typing import Any
 
 import orjson
 
-from registry.domain.audit.merkle import leaf_hash
-
 FORM = 1
 """The edition of the entry's form."""
 
@@ -27,7 +25,7 @@ class Entry:
     action: str
     """What was done: method and address of the route, ``GET /api/v1/entities/{entity}``, or ``shuqiao ...``."""
     status: int
-    """The HTTP status of the answer."""
+    """The HTTP status of the answer; 202 for an act at a terminal, which is written down before it begins."""
     request_digest: bytes
     """SHA-256 of what was asked; see :func:`registry.audit.requests.digest`."""
     trace_id: str
@@ -41,7 +39,7 @@ class Entry:
     entities: tuple[str, ...] | None = None
     """Their codes, sorted, where it is about several."""
     fields: tuple[str, ...] | None = None
-    """What was asked of each record, where it was not all."""
+    """What was given of each record, where it was not all."""
     purpose: str | None = None
     """用证事由, as the client stated it."""
     case_number: str | None = None
@@ -74,9 +72,36 @@ def canonical(entry: Entry, index: int) -> bytes:
         raise ValueError(f"an entry cannot be said in JSON: {error}") from error
 
 
-def hash_at(entry: Entry, index: int) -> bytes:
-    """The hash of the entry as the leaf of that index."""
-    return leaf_hash(canonical(entry, index))
+def parsed(data: bytes) -> tuple[int, Entry]:
+    """Index and entry of a leaf's bytes. Raises ValueError for bytes that :func:`canonical` does not make."""
+    try:
+        found: dict[str, Any] = orjson.loads(data)
+        index = int(found["index"])
+        entry = Entry(
+            at=datetime.fromisoformat(found["at"]),
+            action=found["action"],
+            status=found["status"],
+            request_digest=bytes.fromhex(found["request_digest"]),
+            trace_id=found["trace_id"],
+            process=found["process"],
+            client=found.get("client"),
+            dataset=found.get("dataset"),
+            entity=found.get("entity"),
+            entities=_texts(found.get("entities")),
+            fields=_texts(found.get("fields")),
+            purpose=found.get("purpose"),
+            case_number=found.get("case_number"),
+        )
+        same = canonical(entry, index) == data
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no entry of the access log: {error}") from error
+    if not same:
+        raise ValueError("no entry of the access log: it would be written otherwise")
+    return index, entry
+
+
+def _texts(found: list[str] | None) -> tuple[str, ...] | None:
+    return None if found is None else tuple(found)
 
 
 def moment(at: datetime) -> str:

@@ -14,14 +14,16 @@ from schemas import formats
 from schemas.catalogue import Catalogue
 from schemas.errors import SchemaError
 
-LONGEST = timedelta(days=3 * 366)
-"""No grant is given for longer; a default year is what :func:`default_end` says."""
 MOST_PURPOSES, MOST_ROW_VALUES = 50, 1000
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class GrantError(Exception):
-    """A grant cannot be given, changed or ended as asked."""
+    """A grant or a request for one cannot be given, changed or ended as asked; ``code`` is stable."""
+
+    def __init__(self, en: str, zh: str = "授权条件不符合要求", code: str = "terms") -> None:
+        super().__init__(en)
+        self.en, self.zh, self.code = en, zh, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,26 @@ class Terms:
     case_number: bool = False
     rows: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
     valid_until: datetime | None = None
-    """None: a year from when it is given."""
+    """None: as long as the rules have it, a year from when it is given."""
     daily_quota: int | None = None
     legal_basis: str = ""
 
 
-def default_end(at: datetime) -> datetime:
-    """A year on, the same day; the 28th of February for the 29th."""
-    try:
-        return at.replace(year=at.year + 1)
-    except ValueError:
-        return at.replace(year=at.year + 1, day=28)
-
-
-def checked(terms: Terms, schema: str, always: Iterable[str], at: datetime, catalogue: Catalogue) -> Terms:
+def checked(
+    terms: Terms,
+    schema: str,
+    always: Iterable[str],
+    at: datetime,
+    catalogue: Catalogue,
+    *,
+    usual: timedelta,
+    longest: timedelta,
+) -> Terms:
     """The terms as they will stand: with an end, and with the fields that a record cannot be told apart without.
 
     ``always``: the dataset's key, and the field with the entity. Raises GrantError with everything that is wrong.
     """
-    wrong = list(_wrong(terms, at))
+    wrong = list(_wrong(terms, at, longest))
     if terms.fields is not None or terms.rows:
         try:
             properties: Mapping[str, Any] = catalogue.schema(schema).get("properties", {})
@@ -63,18 +66,18 @@ def checked(terms: Terms, schema: str, always: Iterable[str], at: datetime, cata
     if wrong:
         raise GrantError("; ".join(wrong))
     fields = None if terms.fields is None else terms.fields | frozenset(always)
-    end = (terms.valid_until or default_end(at)).astimezone(UTC)
+    end = (terms.valid_until or at + usual).astimezone(UTC)
     return Terms(
         fields, terms.purposes, terms.case_number, terms.rows, end, terms.daily_quota, terms.legal_basis.strip()
     )
 
 
-def _wrong(terms: Terms, at: datetime) -> Iterable[str]:
+def _wrong(terms: Terms, at: datetime, longest: timedelta) -> Iterable[str]:
     end = terms.valid_until
     if end is not None and end.tzinfo is None:
         yield "the end has no offset; expected a time such as 2027-12-31T23:59:59+08:00"
-    elif end is not None and not at < end <= at + LONGEST:
-        yield f"a grant cannot end on {end:%Y-%m-%d}; expected a day after today, {LONGEST.days} days on at most"
+    elif end is not None and not at < end <= at + longest:
+        yield f"a grant cannot end on {end:%Y-%m-%d}; expected a day after today, {longest.days} days on at most"
     if terms.daily_quota is not None and not 0 < terms.daily_quota < 1 << 53:
         yield f"the daily quota cannot be {terms.daily_quota}; expected a number of answers, 1 or more"
     if len(terms.purposes) > MOST_PURPOSES:

@@ -25,8 +25,8 @@ SELECT clock_timestamp() AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS
         WHERE dataset_id = $1 AND cursor_batch_id IS NOT NULL) AS batches
 """
 _COLUMNS = (
-    "r.dataset_id, r.key, r.version, r.valid_from, {valid_to} AS valid_to, r.body, r.batch_id, r.connector_id,"
-    " r.row_id, r.entity"
+    "r.dataset_id, r.key, r.version, r.valid_from, {valid_to} AS valid_to, r.body, r.personal, r.batch_id,"
+    " r.connector_id, r.row_id, r.entity"
 )
 _THEN = """
 SELECT {columns} FROM registry.{table} r

@@ -50,39 +50,32 @@ class ReadTookTooLong(ReadError):  # noqa: N818
 
 
 class Pool:
-    """Connections made when needed, so that it starts without a database and recovers when one comes back."""
+    """Connections made when needed, so that it starts without a database and recovers when one comes back.
+
+    asyncpg's own pool makes two tasks for each read, to be able to do more than is needed here: half of what a read by
+    key costs. Here a connection is taken from a list and put back, or dropped when anything was wrong with it.
+    """
 
     def __init__(self, url: str, *, size: int = 10, statement_seconds: float = 10.0) -> None:
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
-        self._size = size
         self._statement_seconds = statement_seconds
-        self._pool: Any = None
+        self._places = asyncio.Semaphore(size)
+        self._free: list[Any] = []
+        self._open = False
 
     async def open(self) -> None:
         """Get ready; connects to nothing yet."""
-        self._pool = await asyncpg.create_pool(
-            self._url,
-            min_size=0,
-            max_size=self._size,
-            timeout=CONNECT_SECONDS,
-            command_timeout=self._statement_seconds + 5,
-            reset=_nothing_to_reset,
-            server_settings={
-                "application_name": "shuqiao-api",
-                "default_transaction_read_only": "on",
-                "statement_timeout": str(int(self._statement_seconds * 1000)),
-                "timezone": "UTC",
-                "jit": "off",
-            },
-        )
+        self._open = True
 
     async def close(self) -> None:
-        """Give every connection back; those that still work are cut after some seconds."""
-        if self._pool is not None:
+        """Give every connection back; reads that still work lose theirs when they end."""
+        self._open = False
+        free, self._free = self._free, []
+        for connection in free:
             try:
-                await asyncio.wait_for(self._pool.close(), 5)
+                await connection.close(timeout=2)
             except (TimeoutError, *_LOST):
-                self._pool.terminate()
+                connection.terminate()
 
     async def rows(self, statement: str, *arguments: object) -> list[Row]:
         """Every row of a read. Raises ReadError.
@@ -100,18 +93,22 @@ class Pool:
         return found[0] if found else None
 
     async def _rows(self, statement: str, arguments: tuple[object, ...]) -> list[Row]:
+        await self._take_place()
         try:
-            connection = await self._pool.acquire(timeout=WAIT_SECONDS)
-        except TimeoutError as error:
-            if self._pool.get_idle_size() == 0 and self._pool.get_size() >= self._size:
-                raise DatabaseBusy from error
-            raise DatabaseUnavailable from error
-        except _LOST as error:
-            raise DatabaseUnavailable from error
-        try:
-            return list(await connection.fetch(statement, *arguments))
+            connection = self._living() or await self._connect()
+            try:
+                found: list[Row] = await connection.fetch(statement, *arguments)
+            except BaseException as error:
+                if isinstance(error, asyncpg.PostgresError | ValueError) and not isinstance(error, _LOST):
+                    self._put_back(connection)
+                else:  # lost, or given up while its answer is on the way
+                    connection.terminate()
+                raise
+            self._put_back(connection)
         except asyncpg.QueryCanceledError as error:
             raise ReadTookTooLong from error
+        except _NotConnected as error:
+            raise DatabaseUnavailable from error.__cause__
         except TimeoutError as error:
             raise ReadTookTooLong from error
         except ValueError:  # a value that the driver cannot send: one of its InterfaceErrors, but no lost connection
@@ -119,15 +116,53 @@ class Pool:
         except _LOST as error:
             raise DatabaseUnavailable from error
         finally:
-            await self._release(connection)
+            self._places.release()
+        return found
 
-    async def _release(self, connection: Any) -> None:
+    async def _take_place(self) -> None:
+        if not self._places.locked():
+            await self._places.acquire()  # at once: no timer is needed
+            return
         try:
-            await self._pool.release(connection, timeout=2)
-        except (TimeoutError, *_LOST):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise DatabaseBusy from error
+
+    async def _connect(self) -> Any:
+        if not self._open:
+            raise DatabaseUnavailable
+        try:
+            return await asyncpg.connect(
+                self._url,
+                timeout=CONNECT_SECONDS,
+                command_timeout=self._statement_seconds + 5,
+                server_settings={
+                    "application_name": "shuqiao-api",
+                    "default_transaction_read_only": "on",
+                    "statement_timeout": str(int(self._statement_seconds * 1000)),
+                    "timezone": "UTC",
+                    "jit": "off",
+                },
+            )
+        except (TimeoutError, *_LOST) as error:
+            raise _NotConnected from error
+
+    def _put_back(self, connection: Any) -> None:
+        """A read outside any transaction leaves nothing behind: there is nothing to reset."""
+        if self._open and not connection.is_closed():
+            self._free.append(connection)
+        else:
             connection.terminate()
 
+    def _living(self) -> Any:
+        """A connection that is free, the one used last; None if there is none."""
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+        return None
 
-async def _nothing_to_reset(connection: Any) -> None:
-    """A read outside any transaction leaves nothing behind: a round trip to the database for each is spared."""
-    del connection
+
+class _NotConnected(Exception):  # noqa: N818
+    """No connection could be made."""

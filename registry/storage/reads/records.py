@@ -114,6 +114,8 @@ async def one(
     pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None, rows: Rows = MappingProxyType({})
 ) -> Row | None:
     """The version of a record that is valid now, or was at a time; None too where ``rows`` does not cover it."""
+    if as_of is None and not rows:
+        return await pool.row(_ONE, dataset_id, key)
     found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key, rows=rows)
     return found[0] if found else None
 
@@ -174,3 +176,7 @@ def with_source(versions: str, order: str, moment: str | None, *, stale: bool = 
     until = "" if moment is None else f" WHERE f.first_seen <= {moment}"
     refusals = STALE.format(version="v", until=until, on="true")
     return _WITH_SOURCE.format(versions=versions, stale=refusals, order=order)
+
+
+_ONE = with_source(_CURRENT.format(where="r.dataset_id = $1 AND r.key = $2"), "v.key", None)
+"""The usual read, spelt once."""

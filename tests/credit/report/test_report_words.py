@@ -87,8 +87,8 @@ class Registry:
         since = None if disputed is None else datetime.combine(disputed, time(12), UTC)
         return {
             "dataset": dataset, "schema": f"{dataset}@1", "key": key, "version": 1, "valid_from": self.at,
-            "batch_id": 1, "matched": False, "body": orjson.dumps(body), "personal": None, "dataset_id": 1, "connector": "c", "department": "credit",
-            "confirmed_at": self.at, "disputed_since": since, "stale_since": None, "stale_reasons": None,
+            "batch_id": 1, "matched": False, "body": orjson.dumps(body), "personal": None, "dataset_id": 1,
+            "connector": "c", "department": "credit", "confirmed_at": self.at, "disputed_since": since, "stale_since": None, "stale_reasons": None,
         }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ CREATE TABLE registry.access_grant (
     valid_until timestamptz NOT NULL CHECK (valid_until > valid_from),
     daily_quota bigint CHECK (daily_quota > 0),
     legal_basis text NOT NULL DEFAULT '',
+    approval text NOT NULL DEFAULT '',
     given_by text NOT NULL,
     ended_at timestamptz,
     ended_by text,
@@ -33,6 +34,45 @@ CREATE TABLE registry.access_grant (
 );
 CREATE UNIQUE INDEX access_grant_standing ON registry.access_grant (client_id, dataset) WHERE ended_at IS NULL;
 COMMENT ON TABLE registry.access_grant IS 'What lets a client read a dataset 授权; a changed grant is a new version, the old one stays';
+
+CREATE TABLE registry.access_grant_request (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    client_id text NOT NULL REFERENCES registry.client,
+    dataset text COLLATE "C" NOT NULL,
+    sharing text NOT NULL,
+    department text NOT NULL,
+    fields text[] COLLATE "C",
+    purposes text[] COLLATE "C" NOT NULL,
+    case_number boolean NOT NULL,
+    rows jsonb NOT NULL,
+    valid_until timestamptz,
+    daily_quota bigint,
+    legal_basis text NOT NULL,
+    statement text NOT NULL CHECK (statement <> ''),
+    rules text NOT NULL,
+    filed_at timestamptz NOT NULL,
+    state text NOT NULL CHECK (state IN ('filed', 'checked', 'approved', 'refused', 'returned', 'withdrawn')),
+    due_on date,
+    due_assumed boolean NOT NULL DEFAULT false,
+    grant_id bigint REFERENCES registry.access_grant,
+    CHECK ((due_on IS NULL) = (state NOT IN ('filed', 'checked'))),
+    CHECK ((grant_id IS NULL) = (state <> 'approved'))
+);
+CREATE INDEX access_grant_request_by_client ON registry.access_grant_request (client_id, id);
+CREATE INDEX access_grant_request_open ON registry.access_grant_request (department, due_on) WHERE due_on IS NOT NULL;
+COMMENT ON TABLE registry.access_grant_request IS 'What clients ask to read 共享申请, and how far that is; what happened is in access_grant_event';
+
+CREATE TABLE registry.access_grant_event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    request_id bigint NOT NULL REFERENCES registry.access_grant_request,
+    at timestamptz NOT NULL,
+    action text NOT NULL,
+    state text NOT NULL,
+    by text NOT NULL,
+    reason text
+);
+CREATE INDEX access_grant_event_by_request ON registry.access_grant_event (request_id, id);
+COMMENT ON TABLE registry.access_grant_event IS 'What happened to requests for grants, append-only';
 
 CREATE TABLE registry.access_grant_use (
     grant_id bigint NOT NULL REFERENCES registry.access_grant,
@@ -57,6 +97,25 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION registry.fence_access_grant_request() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'UPDATE' OR OLD.due_on IS NULL
+        OR to_jsonb(OLD) - '{state,due_on,due_assumed,grant_id}'::text[]
+            <> to_jsonb(NEW) - '{state,due_on,due_assumed,grant_id}'::text[]
+    THEN
+        RAISE EXCEPTION 'registry.access_grant_request is append-only: what was asked for stays, what is decided is decided'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER access_grant_request_append_only BEFORE UPDATE OR DELETE ON registry.access_grant_request
+    FOR EACH ROW EXECUTE FUNCTION registry.fence_access_grant_request();
+CREATE TRIGGER access_grant_request_not_emptied BEFORE TRUNCATE ON registry.access_grant_request
+    FOR EACH STATEMENT EXECUTE FUNCTION registry.refuse_rewriting();
+CREATE TRIGGER access_grant_event_append_only BEFORE UPDATE OR DELETE ON registry.access_grant_event
+    FOR EACH ROW EXECUTE FUNCTION registry.refuse_rewriting();
+CREATE TRIGGER access_grant_event_not_emptied BEFORE TRUNCATE ON registry.access_grant_event
+    FOR EACH STATEMENT EXECUTE FUNCTION registry.refuse_rewriting();
 CREATE TRIGGER access_grant_append_only BEFORE UPDATE OR DELETE ON registry.access_grant
     FOR EACH ROW EXECUTE FUNCTION registry.fence_access_grant();
 CREATE TRIGGER access_grant_not_emptied BEFORE TRUNCATE ON registry.access_grant

@@ -1,4 +1,4 @@
-"""Batches and API clients from a terminal."""
+"""Batches from a terminal."""
 
 from __future__ import annotations
 
@@ -69,30 +69,3 @@ def test_a_batch_that_is_not_there_ends_with_2(desk: Desk) -> None:
         answer = desk.shuqiao("batches", verb, "4711")
         assert (answer.code, answer.out) == (2, "")
         assert "4711" in answer.err
-
-
-def test_a_client_is_entered_listed_and_revoked(desk: Desk) -> None:
-    desk.run()
-    made = desk.shuqiao("clients", "add", "桥州银行", "-s", "read:legal_entity", "-s", "read:nothing", "--json")
-    assert made.code == 0
-    assert made.document["secret"]
-    assert "nothing" in made.err
-
-    listed = desk.shuqiao("clients", "list", "--json")
-    assert listed.document[0]["id"] == made.document["id"]
-    assert made.document["secret"] not in listed.out
-    assert "桥州银行" in desk.shuqiao("clients", "list").out
-
-    revoked = desk.shuqiao("clients", "revoke", made.document["id"], "--json").document
-    assert revoked["revoked_at"] is not None
-
-
-def test_a_client_that_cannot_be(desk: Desk) -> None:
-    assert "no client yet" in desk.shuqiao("clients", "list").out
-    wrong = desk.shuqiao("clients", "add", "桥州银行", "-s", "write:everything")
-    assert wrong.code == 2
-    assert "read:<dataset>" in wrong.err
-    assert desk.shuqiao("clients", "add", "桥州银行").code == 2
-    assert desk.shuqiao("clients", "revoke", "client-none").code == 2
-    shown = desk.shuqiao("clients", "add", "桥州银行", "-s", "operate")
-    assert "client_secret" in shown.out

@@ -1,0 +1,22 @@
+"""What the services of grants refuse, as problem details with their own stable code."""
+
+from __future__ import annotations
+
+from registry.api.problems import GRANT_REFUSED, INVALID_BODY, NOT_FOUND, NOT_GRANTED, Problem, ProblemType
+from registry.domain.grants.terms import GrantError
+
+_KINDS: dict[str, ProblemType] = {
+    "request_unknown": NOT_FOUND,
+    "grant_unknown": NOT_FOUND,
+    "not_for_this_role": NOT_GRANTED,
+    "request_state": GRANT_REFUSED,
+    "grant_ended": GRANT_REFUSED,
+    "too_many_open": GRANT_REFUSED,
+}
+"""By the caller's next move; what is not here is wrong in what was sent."""
+
+
+def refusal(error: GrantError) -> Problem:
+    """The problem; ``reason`` is the refusal's code."""
+    kind = _KINDS.get(error.code, INVALID_BODY)
+    return Problem(kind, f"{error.zh}。", f"{error.en[:1].upper()}{error.en[1:]}.", members={"reason": error.code})

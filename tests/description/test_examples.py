@@ -1,0 +1,199 @@
+"""The examples of the description are sent to an API as they stand, and what is answered is what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+import pytest
+import requests
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from registry.api.app import create_app
+from shuqiao.stack.postgres import EmbeddedPostgres
+from tests import granting
+from tests.conftest import _database
+from tests.description.city import City, city
+from tests.description.places import Place, Places
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def made(
+    postgres: EmbeddedPostgres, registry_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[City]:
+    """One city for all: whatever the examples do to it is part of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHUQIAO_SCHEMAS", str(granting.SCHEMAS))
+        with (
+            contextlib.contextmanager(_database)(postgres, registry_template) as url,
+            city(url, tmp_path_factory.mktemp("city")) as found,
+        ):
+            yield found
+
+
+@pytest.fixture(scope="module")
+def places(made: City) -> Places:
+    return Places(made)
+
+
+@pytest.fixture(scope="module")
+def description(made: City) -> dict[str, Any]:
+    found: dict[str, Any] = create_app(made.api.settings).openapi()
+    return found
+
+
+def operations(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def errors(description: Mapping[str, Any], schema: Mapping[str, Any], value: Any) -> list[str]:
+    whole = {"components": description["components"], **schema}
+    return [error.message for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)]
+
+
+def test_everything_is_described_in_both_languages_with_examples(description: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(description).validate()
+    names, lacking = set(), []
+    for method, path, operation in operations(description):
+        where = f"{method} {path}"
+        names.add(operation["operationId"])
+        if not (
+            re.search(r"[A-Za-z]{3}", operation["summary"]) and re.search(r"[\u4e00-\u9fff]", operation["summary"])
+        ):
+            lacking.append(f"{where}: a summary in both languages, not {operation['summary']!r}")
+        lacking += [
+            f"{where}: an example of {parameter['name']}"
+            for parameter in operation.get("parameters", ())
+            if parameter.get("required") and not examples_of(parameter)
+        ]
+        for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+            if media_type in {"application/json", FORM} and not examples_of(body):
+                lacking.append(f"{where}: an example of the body")
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get("application/json")
+            if content and content.get("schema") and not examples_of(content):
+                lacking.append(f"{where}: an example of the answer {status}")
+    assert not lacking, "\n".join(lacking)
+    assert len(names) == len(list(operations(description)))
+
+
+def test_every_example_fits_its_schema(description: dict[str, Any]) -> None:
+    seen, wrong = 0, []
+    for method, path, operation in operations(description):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        held = [(content.get("schema", {}), content) for each in bodies for content in each.get("content", {}).values()]
+        held += [(parameter["schema"], parameter) for parameter in operation.get("parameters", ())]
+        for schema, holder in held:
+            for example in examples_of(holder):
+                wrong += [f"{method} {path}: {error}" for error in errors(description, schema, example)]
+                seen += 1
+    assert not wrong, "\n".join(wrong)
+    assert seen > 500
+
+
+def test_every_example_request_succeeds_and_is_answered_as_described(
+    places: Places, description: dict[str, Any]
+) -> None:
+    wrong = []
+    for method, path, operation in operations(description):
+        place = places.of(f"{method} {path}")
+        answer = send(place, method, path, operation)
+        found = differences(description, operation, answer)
+        if found or answer.status_code >= 400:
+            wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_optional_parameter_is_taken_as_in_its_example(places: Places, description: dict[str, Any]) -> None:
+    wrong = []
+    for method, path, operation in operations(description):
+        for parameter in operation.get("parameters", ()):
+            if (
+                method == "get"
+                and parameter["in"] == "query"
+                and not parameter.get("required")
+                and examples_of(parameter)
+            ):
+                answer = send(places.of(f"{method} {path}"), method, path, operation, parameter["name"])
+                found = differences(description, operation, answer)
+                if found or answer.status_code not in {200, 404}:
+                    wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def examples_of(holder: Mapping[str, Any]) -> list[Any]:
+    listed = holder.get("examples", {})
+    found = [each["value"] for each in listed.values()] if isinstance(listed, Mapping) else list(listed)
+    return [*found, holder["example"]] if "example" in holder else found
+
+
+def differences(description: Mapping[str, Any], operation: Mapping[str, Any], answer: requests.Response) -> list[str]:
+    """What of an answer is not as described: its status, its media type, its shape."""
+    declared = operation["responses"].get(str(answer.status_code))
+    if declared is None:
+        return [f"the status {answer.status_code} is not declared"]
+    if not answer.content:
+        return []
+    media_type = answer.headers["Content-Type"].partition(";")[0]
+    content = declared.get("content", {}).get(media_type)
+    if content is None:
+        return [f"{media_type} is not declared"]
+    shaped = media_type.endswith("json") and content.get("schema")
+    return errors(description, content["schema"], answer.json()) if shaped else []
+
+
+def send(
+    place: Place, method: str, path: str, operation: Mapping[str, Any], optional: str | None = None
+) -> requests.Response:
+    """The example request of an operation, with one of its optional parameters."""
+    target, query, headers = path, {}, {"Accept": "*/*", "Authorization": f"Bearer {place.reader.token}"}
+    for parameter in operation.get("parameters", ()):
+        wanted = parameter.get("required") or parameter["name"] == optional or parameter["in"] == "header"
+        if not wanted or not examples_of(parameter):
+            continue
+        value = put(str(examples_of(parameter)[0]), place.values)
+        if parameter["in"] == "path":
+            target = target.replace("{" + parameter["name"] + "}", quote(value, safe=""))
+        elif parameter["in"] == "query":
+            query[parameter["name"]] = value
+        elif parameter["name"] == "Idempotency-Key":  # as a client would, one for each request
+            headers["Idempotency-Key"] = re.sub(r"\W", "-", f"{method}{path}")
+        elif parameter["name"].lower() != "accept":
+            headers[parameter["name"]] = value
+    content = body(place, operation, headers)
+    if path == "/api/v1/token":
+        del headers["Authorization"]
+    address = place.reader.address + target + (f"?{urlencode(query)}" if query else "")
+    return place.reader.session.request(
+        method.upper(), address, headers=headers, data=content, timeout=60, allow_redirects=False
+    )
+
+
+def body(place: Place, operation: Mapping[str, Any], headers: dict[str, str]) -> bytes | None:
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        headers["Content-Type"] = "application/json"
+        listed = examples_of(content["application/json"]) or [{}]
+        return put(orjson.dumps(listed[0]).decode(), place.values).encode()
+    if FORM in content:
+        client = place.reader.client
+        assert client is not None
+        headers["Content-Type"] = FORM
+        own = {"client_id": client.id, "client_secret": client.secret}
+        return urlencode({**examples_of(content[FORM])[0], **own}).encode()
+    return None
+
+
+def put(text: str, values: Mapping[str, str]) -> str:
+    for literal, value in values.items():
+        text = text.replace(literal, value)
+    return text
