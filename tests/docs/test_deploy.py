@@ -22,7 +22,7 @@ TEXTS = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db", "celery", "users"}
 API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_TOKEN_KEY", "SHUQIAO_WEBHOOK_CA_FILE", *VARIABLES}
-KEYS = {"SHUQIAO_MASTER_KEY", "SHUQIAO_MASTER_KEY_FILE"}
+KEYS = {"SHUQIAO_MASTER_KEY", "SHUQIAO_MASTER_KEY_FILE", "SHUQIAO_PERSONAL_KEYS"}
 IMAGE_ONLY = {"SHUQIAO_IMAGE"}
 
 
