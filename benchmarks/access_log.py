@@ -33,6 +33,7 @@ import aiohttp
 import orjson
 import psutil
 
+from benchmarks import keys
 from registry.api.access import clients
 from registry.api.server import serve
 from registry.api.settings import from_environment
@@ -65,6 +66,7 @@ def main() -> int:
     if arguments.serve:
         return _serve(written=arguments.serve == "logged")
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "log")
     try:

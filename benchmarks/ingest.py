@@ -37,6 +37,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import keys
 from connectors.manifest import load
 from registry.domain.batches import BatchReport, State
 from registry.storage.database import connect
@@ -69,6 +70,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "log")
     try:

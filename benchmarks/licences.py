@@ -38,6 +38,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import keys
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
 from registry.credentials import build, status_list, trust_list
@@ -77,6 +78,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "log")
     try:

@@ -33,6 +33,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import keys
 from registry.credit import keeping
 from registry.domain.batches import Limits, Mode
 from registry.domain.credit.sources import SourceEditions, default_sources
@@ -105,6 +106,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "log")
     try:

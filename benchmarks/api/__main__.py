@@ -37,6 +37,7 @@ import psutil
 import requests
 from rich.console import Console
 
+from benchmarks import keys
 from benchmarks.api import serving
 from benchmarks.api.fill import DATASET, fill
 from benchmarks.api.serving import Served
@@ -92,6 +93,7 @@ def main() -> int:
     console = Console(width=110)
     cores = list(range(min(2, os.cpu_count() or 1)))
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "postgres.log")
     psutil.Process(process.pid).cpu_affinity(cores)

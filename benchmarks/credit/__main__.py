@@ -35,6 +35,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import keys
 from benchmarks.credit import reading
 from benchmarks.credit.city import Made, penalty, rating, registration, uscc
 from benchmarks.credit.fill import change, fill
@@ -65,6 +66,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     process = postgres.start(server, folder / "log")
     try:

@@ -165,6 +165,8 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
             r"/changes$|/entities/|/datasets/\{dataset\}/|/exports",
             (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.NOT_READY),
         ),
+        (r"/changes$|/entities/|/datasets/\{dataset\}/|/exports|/quarantine/", (problems.PERSONAL_UNAVAILABLE,)),
+        (r"/credit/|/licences|\{copy\}|^/credentials/issue|^/elssp/", (problems.PERSONAL_UNAVAILABLE,)),
         (r"/grants/requests$|/grants/.*\}/", (problems.INVALID_BODY, problems.GRANT_REFUSED)),
         (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
         (

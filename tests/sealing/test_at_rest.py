@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import requests
 from psycopg import sql
 
 from registry.api.settings import ApiSettings
+from registry.licences import copies, forms
 from registry.storage.database import connect
 from schemas.masking import mask
 from shuqiao.stack.postgres import EmbeddedPostgres
@@ -25,6 +27,7 @@ from tests.api.conftest import Api, Reader, serving
 from tests.cli.conftest import Desk
 from tests.cli.conftest import desk as desk  # noqa: PLC0414  (the fixture)
 from tests.credit.enterprise_file import town as credit
+from tests.licences.issue import town as issue
 
 CONNECTOR = "market-supervision.firms"
 BOSS = "诸葛孔明先生之甲"
@@ -68,6 +71,7 @@ def test_only_what_is_sealed_holds_personal_values(
     desk: Desk, postgres: EmbeddedPostgres, tmp_path: Path, heard: pytest.LogCaptureFixture
 ) -> None:
     said = plant(desk)
+    sign(desk.registry)
     answers = ask(desk, tmp_path)
     written = Written(
         [
@@ -149,6 +153,35 @@ def plant(desk: Desk) -> list[str]:
     return said
 
 
+def sign(url: str) -> None:
+    """E-licences of an enterprise with a representative, and of a natural person: issued, in every form, and copied."""
+    town = issue.Town(url, now=datetime.now(UTC))
+    town.enter()
+    town.client("bank")
+    town.feed(
+        issue.food(1, valid_to="2099-12-31", legal_representative=BOSS),
+        issue.food(2, valid_to="2099-12-31", uscc=None, holder_code=PERSON_ID, holder_code_type="111",
+                   holder_name=OPERATOR, legal_representative=OPERATOR),
+    )  # fmt: skip
+    town.follow()
+    for number in (1, 2):
+        licence = town.current(number)
+        for form in ("jwt", "sd_jwt", "pdf"):
+            made = forms.form(town.connection, licence["id"], form, town.ring, town.types, base=town.base, now=town.now)
+            assert made[:1] in (b"e", b"%")
+            assert made == forms.form(
+                town.connection, licence["id"], form, town.ring, town.types, base=town.base, now=town.now
+            )
+        copy = copies.make(
+            town.connection, licence["identifier"], "bank", "银行", "贷款", town.now + timedelta(days=9),
+            keys=town.ring,
+            types=town.types, base=town.base, now=town.now,
+        )  # fmt: skip
+        assert copy.pdf.startswith(b"%PDF")
+        assert town.verdict(licence["id"]).outcome == "valid"
+    town.connection.close()
+
+
 def of_a_person(**fields: Any) -> dict[str, Any]:
     """A penalty of a natural person."""
     return credit.penalty(
@@ -168,8 +201,10 @@ def ask(desk: Desk, tmp_path: Path) -> list[str]:
         session.trust_env = False
         api = Api(f"http://127.0.0.1:{server.bound_port}", settings, session, server)
         reader = api.client("read:*", "operate")
-        for who in (reader, api.anyone):
-            answers += [each.text for each in reads(who)]
+        for who, status in ((reader, 200), (api.anyone, 401)):
+            told = list(reads(who))
+            assert {each.status_code for each in told} == {status}
+            answers += [each.text for each in told]
     return answers
 
 
