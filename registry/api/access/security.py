@@ -484,9 +484,11 @@ async def identified(request: Request, token: str) -> Caller:
     if client is None or client.revoked or (external and Method.EXTERNAL not in client.methods):
         raise _refused("该客户端已被撤销。", "The client has been revoked.")
     request.state.client_id = client.id
-    request.state.rate_limit = state.allowances.take(client.id, client.requests_per_second)
-    readable = frozenset(f"{READ}{name}" for name in known.grants)
-    named = claims.scopes if claims.scopes is not None else client.scopes | readable
+    if "rate_limit" not in request.scope["state"]:  # a request counts once, however often it is asked whose it is
+        request.state.rate_limit = state.allowances.take(client.id, client.requests_per_second)
+    named = claims.scopes
+    if named is None:
+        named = client.scopes | {f"{READ}{name}" for name in known.grants}
     scopes = frozenset(each for each in named if each in client.scopes or each.startswith(READ))
     return Caller(client.id, scopes, known.grants)
 
