@@ -154,7 +154,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(Idempotent)
     app.add_middleware(Logged)
     app.add_middleware(Compressed)
-    app.add_middleware(Envelope, settings=settings)
+    app.add_middleware(Envelope, settings=settings, places=state.places)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -23,6 +23,7 @@ from registry.api.access.tokens import Tokens
 from registry.api.licences.licensing import Licensing
 from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
+from registry.api.limits import Places
 from registry.api.settings import ApiSettings
 from registry.audit.writer import AccessLog
 from registry.domain.bulk.counts import Group
@@ -81,6 +82,8 @@ class ApiState:
         self.checkpoints = Checkpoints(self.licensing, settings.checkpoint_seconds)
         self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwks)
         self.verifier = Verifier(self.trust, self.pool, settings.base)
+        self.places = Places(settings.most_in_flight, settings.most_waiting)
+        """For requests, in this process."""
         self.lookups = Gate(8, 64)
         """The public pages: so many look-ups at once, whoever asks."""
         self.presented = Presented(settings.access)
