@@ -64,9 +64,10 @@ soak: ## the tests that take minutes
 	@tools/install.sh run test
 	$(bin)/python -m pytest -m long
 
-fuzz: ## the property tests with many more examples
+fuzz: ## the property tests with many more examples; the API's description fuzzed for half an hour
 	@tools/install.sh run test
 	$(bin)/python -m pytest $(PYTEST) -m "not airflow" --hypothesis-profile=fuzz
+	SHUQIAO_TEST_FUZZ_SECONDS=1200 $(bin)/python -m pytest tests/description/test_fuzz.py
 
 clean: ## remove the environment, the run state and what tools leave behind
 	rm -rf .venv .run build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
