@@ -1,6 +1,6 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-api soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-bulk bench-api soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin
@@ -55,6 +55,10 @@ bench-audit: ## what it costs to have every read on record before it is answered
 bench-api: ## single records of a million enterprises, authorised, logged and signed, beside a bare handler; overload; RUNS, SECONDS
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.api
+
+bench-bulk: ## a million enterprises exported over HTTP as NDJSON, CSV and Parquet; RECORDS
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.bulk
 
 bench-matching: ## records without a code among 100,000 enterprises: whether any gets into the wrong file
 	@tools/install.sh run
