@@ -163,7 +163,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE)),
         (
             r"/changes$|/entities/|/datasets/\{dataset\}/|/exports",
-            (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.NOT_READY),
+            (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.VERSION_ENDED, problems.NOT_READY),
         ),
         (r"/grants/requests$|/grants/.*\}/", (problems.INVALID_BODY, problems.GRANT_REFUSED)),
         (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
