@@ -1,6 +1,6 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-api soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-bulk bench-api soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin
@@ -56,6 +56,10 @@ bench-api: ## single records of a million enterprises, authorised, logged and si
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.api
 
+bench-bulk: ## a million enterprises exported over HTTP as NDJSON, CSV and Parquet; RECORDS
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.bulk
+
 bench-matching: ## records without a code among 100,000 enterprises: whether any gets into the wrong file
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.matching
@@ -64,9 +68,10 @@ soak: ## the tests that take minutes
 	@tools/install.sh run test
 	$(bin)/python -m pytest -m long
 
-fuzz: ## the property tests with many more examples
+fuzz: ## the property tests with many more examples; the API's description fuzzed for half an hour
 	@tools/install.sh run test
 	$(bin)/python -m pytest $(PYTEST) -m "not airflow" --hypothesis-profile=fuzz
+	SHUQIAO_TEST_FUZZ_SECONDS=1200 $(bin)/python -m pytest tests/description/test_fuzz.py
 
 clean: ## remove the environment, the run state and what tools leave behind
 	rm -rf .venv .run build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

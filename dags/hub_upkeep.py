@@ -14,10 +14,11 @@ DEFAULTS = {"owner": "shuqiao", "retries": 2, "retry_delay": timedelta(minutes=1
 with DAG(
     dag_id="upkeep.nightly",
     dag_display_name="夜间维护 nightly upkeep",
-    description="保留期、分区、一致性检查 / retention, partitions, integrity",
-    doc_md="清理过期数据并核对登记库自身是否一致；发现矛盾时任务失败并逐条列出。\n\n"
-    "Drops what has outlived its term and checks that the registry does not contradict itself; "
-    "when it does, the task fails and names each fault.",
+    description="保留期、分区、一致性检查、访问日志核验 / retention, partitions, integrity, the access log",
+    doc_md="清理过期数据，核对登记库自身是否一致、访问日志是否被改动；发现矛盾时任务失败并逐条列出。\n\n"
+    "Drops what has outlived its term, checks that the registry does not contradict itself and that nobody altered "
+    "the access log (what is new every night, everything once a week); when something is wrong, the task fails and "
+    "names each fault.",
     schedule=CronTriggerTimetable("30 2 * * *", timezone=ZONE),
     catchup=False,
     max_active_runs=1,
@@ -39,7 +40,15 @@ with DAG(
 
         upkeep_steps.check_integrity()
 
+    @task
+    def check_access_log() -> dict[str, int]:
+        """访问日志核验 / the access log against its tree and checkpoints."""
+        from shuqiao import upkeep_steps
+
+        return upkeep_steps.check_access_log()
+
     tidy() >> check_integrity()
+    check_access_log()
 
 with DAG(
     dag_id="upkeep.freshness",

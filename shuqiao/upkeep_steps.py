@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from registry.audit import nightly, notes
+from registry.audit.notes import LogKey
 from registry.intake import upkeep
 from registry.licences import integrity
+from registry.licences.trust import hub_keys
 from registry.storage.database import connect
 from shuqiao.registry_address import database_url
 
@@ -31,6 +35,22 @@ def check_integrity() -> None:
     if said:
         raise AirflowFailException("\n".join(said))
     log.info("登记库一致 / the registry is sound")
+
+
+def check_access_log() -> dict[str, int]:
+    """Fail with everything found in the access log that is not as it was logged; else how far was checked."""
+    with connect(database_url()) as connection:
+        keys = [LogKey(notes.origin(did), key) for did, key in hub_keys(connection)]
+        found = nightly.run(connection, keys, now=datetime.now(UTC))
+    if found.findings:
+        lines = [f"{each.first}-{each.last} [{each.kind}]: {each.zh} / {each.en}" for each in found.findings]
+        lines.append(
+            "访问日志被改动，请保全数据库并运行 / the access log was altered; keep the database, run: "
+            "shuqiao audit verify --checkpoint <kept elsewhere>"
+        )
+        raise AirflowFailException("\n".join(lines))
+    log.info("访问日志完好 / the access log is sound: %d-%d", found.first, found.size)
+    return {"first": found.first, "entries": found.size, "proven": found.proven}
 
 
 def check_freshness() -> None:

@@ -44,6 +44,8 @@ class Noted:
     """Answers 503 without ``Retry-After``."""
     broken: int = 0
     """Connections that ended with a request under way."""
+    lost: int = 0
+    """Connections that ended, with a request under way or without."""
     unanswered: int = 0
     unsent: int = 0
     """Requests that were due while every connection was taken."""
@@ -134,6 +136,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """By whomever."""
         del exc
+        self._noted.lost += 1
         if self.due:
             self._noted.broken += 1
             self.due = 0.0
@@ -224,12 +227,11 @@ async def open_loop(port: int, requests: Sequence[bytes], seconds: float, rate: 
                 idle.pop()
             if idle:
                 idle.pop().ask(request, due)
-            elif len(made) + len(connecting) < MOST_CONNECTIONS:
+            elif len(made) - noted.lost + len(connecting) < MOST_CONNECTIONS:
                 task = asyncio.create_task(connect(request, due))
                 connecting.add(task)
                 task.add_done_callback(connecting.discard)
             else:
-                made = [each for each in made if each.stands]
                 noted.unsent += 1
         await asyncio.sleep(TICK_SECONDS)
     noted.seconds, noted.processor_seconds = time.perf_counter() - begun, time.process_time() - used

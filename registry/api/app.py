@@ -16,6 +16,7 @@ from registry.api import problems
 from registry.api.access.grant_refusals import refusal as grant_refusal
 from registry.api.access.logged import Logged
 from registry.api.access.security import Public, check_rules
+from registry.api.access.signed import Signed
 from registry.api.access.token_keys import TokenKeys
 from registry.api.access.tokens import Tokens
 from registry.api.compression import Compressed
@@ -158,7 +159,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(Idempotent)
     app.add_middleware(Logged)
     app.add_middleware(Compressed)
-    app.add_middleware(Envelope, settings=settings)
+    app.add_middleware(Signed)
+    app.add_middleware(Envelope, settings=settings, places=state.places)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

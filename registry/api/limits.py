@@ -6,7 +6,9 @@ docs/consumers.md tells them to clients; whoever raises one raises it there.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +34,8 @@ _LOOKUP = "/records/lookup"
 WAITING = ("/api/v1/changes",)
 """Addresses whose readers wait for something to happen, and meanwhile take nothing but memory."""
 _ALWAYS = {"/healthz", "/readyz"}
+_TOLD_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{\]}]")
 
@@ -50,6 +54,20 @@ class Places:
     def __init__(self, working: int, waiting: int) -> None:
         self._most = {False: working, True: waiting}
         self._taken = {False: 0, True: 0}
+        self._refused, self._told_at = 0, 0.0
+
+    def have_room_for(self, target: bytes) -> bool:
+        """Whether a request would be given a place; asked before anything is done for it."""
+        path = target.partition(b"?")[0].decode("latin-1")
+        waits = path.startswith(WAITING)
+        return self._taken[waits] < self._most[waits] or path in _ALWAYS
+
+    def refused(self) -> None:
+        """Note that one was not; told in the log once a second at most."""
+        self._refused += 1
+        if (now := time.monotonic()) - self._told_at >= _TOLD_SECONDS:
+            _log.warning("%d requests were refused: every place is taken", self._refused)
+            self._refused, self._told_at = 0, now
 
     @contextmanager
     def taken(self, path: str) -> Iterator[None]:

@@ -25,9 +25,8 @@ _log = logging.getLogger("registry.api.access")
 class Envelope:
     """The outermost layer of the application's own."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
-        self._app, self._settings = app, settings
-        self._places = Places(settings.most_in_flight, settings.most_waiting)
+    def __init__(self, app: ASGIApp, settings: ApiSettings, places: Places) -> None:
+        self._app, self._settings, self._places = app, settings, places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; anything but HTTP passes through."""
@@ -45,6 +44,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", trace_id.encode()), *state.get("rate_limit", ())]
+                headers += state.get("notices", ())
                 names = {name.lower() for name, _ in headers}
                 if b"cache-control" not in names:
                     cache = b"private, no-cache" if b"etag" in names else b"no-store"

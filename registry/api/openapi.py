@@ -163,7 +163,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/changes$", (problems.CURSOR_TOO_OLD, problems.NOT_ACCEPTABLE)),
         (
             r"/changes$|/entities/|/datasets/\{dataset\}/|/exports",
-            (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.NOT_READY),
+            (problems.PURPOSE_NOT_GRANTED, problems.QUOTA_USED_UP, problems.VERSION_ENDED, problems.NOT_READY),
         ),
         (r"/changes$|/entities/|/datasets/\{dataset\}/|/exports|/quarantine/", (problems.PERSONAL_UNAVAILABLE,)),
         (r"/credit/|/licences|\{copy\}|^/credentials/issue|^/elssp/", (problems.PERSONAL_UNAVAILABLE,)),
@@ -178,6 +178,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"\{enterprise\}", (problems.INVALID_ENTITY_CODE, problems.AMBIGUOUS_IDENTIFIER)),
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
         (r"/(licences|copies)/\{\w+\}$", (problems.NOT_ACCEPTABLE,)),
+        (r"^/api/v1/licences$", (problems.NOT_FOUND,)),
         (r"/copies$", (problems.INVALID_BODY, problems.LICENCE_NOT_VALID)),
         (r"^/credentials|^/presentations", (problems.INVALID_BODY, problems.DOCUMENT_REFUSED)),
         (r"/verify$", (problems.UNSUPPORTED_MEDIA_TYPE, problems.NOT_READY)),

@@ -119,6 +119,11 @@ GRANT_REFUSED = _caller(
     "grant-refused", 409, "授权事项不能这样办理", "This cannot be done with the grant or request now",
     "reason 是稳定的代码；detail 说明原因。", "reason is a stable code; the detail says why.",
 )  # fmt: skip
+VERSION_ENDED = _caller(
+    "version-ended", 410, "该数据规范版本已停止提供", "The grant's version of the schema is served no more",
+    "按新版本调整程序，并请运营方将授权改为新版本。",
+    "Move to the version that the detail names, and have the grant changed to it by the hub's operator.",
+)  # fmt: skip
 NOT_FOUND = _caller(
     "not-found", 404, "没有找到", "There is nothing here",
     "核对地址、数据集和主键。", "Check the address, the dataset and the key.",
@@ -246,7 +251,7 @@ TYPES: Mapping[str, ProblemType] = {
     for kind in (
         INVALID_PARAMETER, UNKNOWN_PARAMETER, INVALID_CURSOR, CURSOR_TOO_OLD, INVALID_ENTITY_CODE,
         AMBIGUOUS_IDENTIFIER, INVALID_REQUEST, INVALID_CLIENT, INVALID_SCOPE, UNAUTHENTICATED, NOT_GRANTED,
-        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, GRANT_REFUSED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG,
+        PURPOSE_NOT_GRANTED, QUOTA_USED_UP, GRANT_REFUSED, VERSION_ENDED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG,
         MALFORMED_IDENTIFIER, WRONG_CHECK_CHARACTER, NOT_ACCEPTABLE, UNSUPPORTED_MEDIA_TYPE, INVALID_BODY,
         DOCUMENT_REFUSED, CREDENTIAL_REFUSED, LICENCE_NOT_VALID, CREDIT_REFUSED, CONSENT_REQUIRED,
         SUBSCRIPTION_REFUSED, SIGNING_UNAVAILABLE, DATABASE_UNAVAILABLE, NOT_LOGGED, BUSY, TOOK_TOO_LONG, NOT_READY,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import socket
 from types import FrameType
 
@@ -40,7 +42,6 @@ class ApiServer(uvicorn.Server):
                 loop="uvloop",
                 timeout_graceful_shutdown=CLOSING_SECONDS,
                 timeout_keep_alive=30,
-                h11_max_incomplete_event_size=32768,
                 **server_settings(settings.access),
             )
         )
@@ -78,6 +79,7 @@ class ApiServer(uvicorn.Server):
 def serve(settings: ApiSettings) -> None:
     """Run until told to end. Raises OSError if the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _allow_connections()
     server = ApiServer(settings)
     # Rules, schemas and routes stay as long as the process: looking through them for garbage would halt every reader,
     # and give each worker a copy of its own.
@@ -87,3 +89,11 @@ def serve(settings: ApiSettings) -> None:
         server.run()
     else:
         workers.run(settings.workers, settings.host, settings.port, server.work)
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets this user have: each connection is one, and the usual limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a bound of its own below what it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

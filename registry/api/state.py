@@ -23,10 +23,12 @@ from registry.api.access.tokens import Tokens
 from registry.api.licences.licensing import Licensing
 from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
+from registry.api.limits import Places
 from registry.api.settings import ApiSettings
 from registry.audit.writer import AccessLog
 from registry.domain.bulk.counts import Group
 from registry.domain.grants.grant import Grant
+from registry.signing.p256 import P256Signer
 from registry.storage.reads import clients, datasets, grants
 from registry.storage.reads.clients import Client
 from registry.storage.reads.dataset_quality import Quality, quality
@@ -81,6 +83,9 @@ class ApiState:
         self.checkpoints = Checkpoints(self.licensing, settings.checkpoint_seconds)
         self.trust = TrustDocuments(self.licensing, self.pool, tokens.public_jwks)
         self.verifier = Verifier(self.trust, self.pool, settings.base)
+        self._hub_signer = Remembered(self._read_hub_signer, settings.client_check_seconds)
+        self.places = Places(settings.most_in_flight, settings.most_waiting)
+        """For requests, in this process."""
         self.lookups = Gate(8, 64)
         """The public pages: so many look-ups at once, whoever asks."""
         self.presented = Presented(settings.access)
@@ -112,6 +117,13 @@ class ApiState:
     async def quality(self) -> Mapping[int, Quality]:
         """How well datasets are kept, by their numbers, as counted some minutes ago. Raises ReadError."""
         return await self._quality.get()
+
+    async def hub_signer(self) -> P256Signer | None:
+        """Signs answers; None where the hub has no keys or the API not the master key. Raises ReadError."""
+        return (await self._hub_signer.get())[0]
+
+    async def _read_hub_signer(self) -> tuple[P256Signer | None]:
+        return (await self.licensing.hub(),)
 
     async def client(self, client_id: str, *, external: bool = False) -> Known:
         """A client with its grants as they stand now, or stood a moment ago. Raises ReadError.

@@ -147,7 +147,7 @@ class _Check:
                 until = each.until
             elif each.restored_at is None:
                 zh, en = "归档之间有缺口", "between the archives entries are left out, or stand twice"
-                self.found("archive", *sorted((until, each.first)), zh, en)
+                self.found("archive", min(until, each.first), max(until, each.first), zh, en)
         return until
 
     def _beginning(self, first: int) -> Frontier:

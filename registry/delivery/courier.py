@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,7 +16,7 @@ from registry.delivery import feed
 from registry.delivery.entitlements import Entitlement, Entitlements, none_yet
 from registry.delivery.keeper import Dead, Letter
 from registry.delivery.lines import Line, Message
-from registry.delivery.posting import NoAnswer, Poster
+from registry.delivery.posting import Answer, NoAnswer, Poster
 from registry.delivery.settings import DeliverySettings
 from registry.delivery.window import Item, Window
 from registry.domain.audit.entry import Entry
@@ -50,30 +48,32 @@ class _Outcome:
 
 
 class Courier:
-    """Works for one line at a time, for many at once. Raises ReadError, LogUnavailable: then nothing was sent."""
+    """Does one thing for one line, for many lines at once. Raises ReadError, LogUnavailable: then nothing was sent."""
 
     def __init__(self, settings: DeliverySettings, pool: Pool, log: AccessLog, poster: Poster) -> None:
         self._settings, self._pool, self._log, self._poster = settings, pool, log, poster
         self.window = Window(changes.START)
         self.entitlements: Entitlements = none_yet()
-        self._quick = asyncio.Semaphore(settings.at_once)
-        self._slow = asyncio.Semaphore(settings.slow_at_once)
         self._reading = asyncio.Semaphore(3)
         self._origin = urlsplit(settings.public_url).hostname or "localhost"
 
-    async def work(self, line: Line, goes_on: Callable[[], bool]) -> None:
-        """Until there is nothing to do now: everything is delivered, or what failed has to wait."""
+    async def work(self, line: Line, slow: Callable[[], None]) -> bool:
+        """One thing that is to be done now; whether there may be more. ``slow`` is called when it takes long."""
         if line.test_wanted:
-            await self._test(line)
-        if line.state is State.PENDING and line.waits() <= 0:
-            await self._ask(line)
-        while line.is_active and goes_on():
-            if line.letters:
-                await self._redeliver(line, next(iter(line.letters.values())))
-            elif line.waits() > 0 or (message := await self._next(line)) is None:
-                return
-            else:
-                await self._deliver(line, message)
+            await self._test(line, slow)
+        elif line.waits() > 0:
+            return False
+        elif line.state is State.PENDING:
+            await self._ask(line, slow)
+        elif not line.is_active:
+            return False
+        elif line.letters:
+            await self._redeliver(line, next(iter(line.letters.values())), slow)
+        elif (message := await self._next(line)) is None:
+            return False
+        else:
+            await self._deliver(line, message, slow)
+        return True
 
     def entitlement(self, line: Line) -> Entitlement | Reason:
         """By what a subscription gets anything now, or why it gets nothing."""
@@ -165,9 +165,9 @@ class Courier:
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    async def _deliver(self, line: Line, message: Message) -> None:
+    async def _deliver(self, line: Line, message: Message, slow: Callable[[], None]) -> None:
         epoch = line.stored.epoch
-        outcome = await self._send(line, message)
+        outcome = await self._send(line, message, slow)
         if outcome is None or line.stored.epoch != epoch:
             return
         at = datetime.now(UTC)
@@ -196,19 +196,18 @@ class Courier:
             gone = outcome.status == retrying.GONE
             line.decide(State.PAUSED, Reason.RECEIVER_GONE if gone else Reason.RECEIVER_FAILING)
 
-    async def _send(self, line: Line, message: Message) -> _Outcome | None:
+    async def _send(self, line: Line, message: Message, slow: Callable[[], None]) -> _Outcome | None:
         """Put a message on record and send it; None where it may no longer be sent as it is."""
-        async with self._lane(line):
-            if not self._may_leave(line, message):
-                return None
-            try:
-                await self._record(line, message)
-            except QuotaUsedUp:
-                line.rest_until(next_day(datetime.now(UTC)), "the grant's daily quota is used up")
-                return None
-            if not self._may_leave(line, message):
-                return None
-            return await self._post(line, message.id, message.content_type, message.body)
+        if not self._may_leave(line, message):
+            return None
+        try:
+            await self._record(line, message)
+        except QuotaUsedUp:
+            line.rest_until(next_day(datetime.now(UTC)), "the grant's daily quota is used up")
+            return None
+        if not self._may_leave(line, message):
+            return None
+        return await self._post(line, message.id, message.content_type, message.body, slow)
 
     def _may_leave(self, line: Line, message: Message) -> bool:
         by = self.entitlement(line)
@@ -236,46 +235,38 @@ class Courier:
             [Use(grant.id, 1, grant.daily_quota)],
         )
 
-    async def _post(self, line: Line, message_id: str, content_type: str, body: bytes) -> _Outcome:
-        begun = time.monotonic()
-        headers = signatures.headers(message_id, int(time.time()), body, line.keys_at(datetime.now(UTC)))
+    async def _post(
+        self, line: Line, message_id: str, content_type: str, body: bytes, slow: Callable[[], None]
+    ) -> _Outcome:
+        at = datetime.now(UTC)
+        headers = signatures.headers(message_id, int(at.timestamp()), body, line.keys_at(at))
         headers["Content-Type"] = content_type
         try:
-            answer = await self._poster.send(line.stored.url, "POST", headers, body)
+            answer = await self._request(line, "POST", headers, body, slow)
         except NoAnswer as error:
-            outcome = _Outcome(None, str(error))
-        else:
-            why = "redirects are not followed" if 300 <= answer.status < 400 else ""  # noqa: PLR2004
-            outcome = _Outcome(answer.status, f"{answer.status} {why}".strip(), answer.asked_to_wait)
-        line.slow = time.monotonic() - begun > self._settings.slow_seconds
-        return outcome
+            return _Outcome(None, str(error))
+        why = "redirects are not followed" if 300 <= answer.status < 400 else ""  # noqa: PLR2004
+        return _Outcome(answer.status, f"{answer.status} {why}".strip(), answer.asked_to_wait)
 
-    @contextlib.asynccontextmanager
-    async def _lane(self, line: Line) -> AsyncIterator[None]:
-        """A place among those that are under way. Who turns out to be slow gives the place back before it is done."""
-        lane = self._slow if line.slow else self._quick
-        await lane.acquire()
-        given_back = False
+    async def _request(
+        self, line: Line, method: str, headers: Mapping[str, str], body: bytes, slow: Callable[[], None]
+    ) -> Answer:
+        """A request, which tells on the way that it is slow, and remembers it of the receiver. Raises NoAnswer."""
+        line.slow = False
 
-        def give_back() -> None:
-            nonlocal given_back
-            if not given_back:
-                given_back = True
-                lane.release()
+        def take_note() -> None:
+            line.slow = True
+            slow()
 
-        timer = None
-        if lane is self._quick:
-            timer = asyncio.get_running_loop().call_later(self._settings.slow_seconds, give_back)
+        timer = asyncio.get_running_loop().call_later(self._settings.slow_seconds, take_note)
         try:
-            yield
+            return await self._poster.send(line.stored.url, method, headers, body)
         finally:
-            if timer is not None:
-                timer.cancel()
-            give_back()
+            timer.cancel()
 
     # -- what is not the next change -----------------------------------------------------------------------------------
 
-    async def _redeliver(self, line: Line, letter: Letter) -> None:
+    async def _redeliver(self, line: Line, letter: Letter, slow: Callable[[], None]) -> None:
         """A dead letter once more, as it looks under the present grant."""
         why: str | None
         by = self.entitlement(line)
@@ -297,7 +288,7 @@ class Courier:
         if message is None:
             why = "the change is no longer kept" if not items else "the grant does not show it any more"
         else:
-            outcome = await self._send(line, message)
+            outcome = await self._send(line, message, slow)
             if outcome is None:
                 return
             good = outcome.status is not None and 200 <= outcome.status < 300  # noqa: PLR2004
@@ -306,34 +297,31 @@ class Courier:
         line.answered.append((letter.id, why))
         line.changed = True
 
-    async def _test(self, line: Line) -> None:
+    async def _test(self, line: Line, slow: Callable[[], None]) -> None:
         """An event that tells nothing, in whatever state the subscription is."""
         line.test_wanted = False
         at = datetime.now(UTC)
         body = events.test_event(self._settings.public_url, line.stored.id, at)
         named = f"msg_test_{line.stored.id.removeprefix('sub_')}_{int(at.timestamp() * 1000)}"
-        async with self._lane(line):
-            content_type = events.BATCH if line.stored.batch else events.SINGLE
-            outcome = await self._post(line, named, content_type, events.batched([body]) if line.stored.batch else body)
-        line.test_result = outcome.why
+        content_type = events.BATCH if line.stored.batch else events.SINGLE
+        whole = events.batched([body]) if line.stored.batch else body
+        line.test_result = (await self._post(line, named, content_type, whole, slow)).why
         line.changed = True
 
-    async def _ask(self, line: Line) -> None:
+    async def _ask(self, line: Line, slow: Callable[[], None]) -> None:
         """Whether the receiver agrees, as CloudEvents' HTTP 1.1 Web Hooks have it (OPTIONS)."""
-        headers = {"WebHook-Request-Origin": self._origin}
-        async with self._lane(line):
-            try:
-                answer = await self._poster.send(line.stored.url, "OPTIONS", headers)
-            except NoAnswer as error:
-                why = str(error)
-            else:
-                allowed = {each.strip() for each in answer.headers.get("webhook-allowed-origin", "").split(",")}
-                if 200 <= answer.status < 300 and allowed & {"*", self._origin}:  # noqa: PLR2004
-                    line.verified = True
-                    line.succeeded()
-                    line.decide(State.ACTIVE)
-                    return
-                why = f"the answer to OPTIONS was {answer.status}, without WebHook-Allowed-Origin: {self._origin}"
+        try:
+            answer = await self._request(line, "OPTIONS", {"WebHook-Request-Origin": self._origin}, b"", slow)
+        except NoAnswer as error:
+            why = str(error)
+        else:
+            allowed = {each.strip() for each in answer.headers.get("webhook-allowed-origin", "").split(",")}
+            if 200 <= answer.status < 300 and allowed & {"*", self._origin}:  # noqa: PLR2004
+                line.verified = True
+                line.succeeded()
+                line.decide(State.ACTIVE)
+                return
+            why = f"the answer to OPTIONS was {answer.status}, without WebHook-Allowed-Origin: {self._origin}"
         if line.state is not State.PENDING:
             return
         wait = retrying.delay(min(120.0, self._settings.schedule.first * 2**line.attempts), random.random())  # noqa: S311

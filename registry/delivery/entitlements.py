@@ -83,7 +83,7 @@ def current(connection: psycopg.Connection, known: Entitlements, catalogue: Cata
             daily_quota=row[9],
         )
         try:
-            seen = view(grant.fields, row[10], catalogue)
+            seen = view(grant.fields, row[10], catalogue, grant.schema)
         except SchemaError:
             continue  # what is personal in records of a schema that is not there nobody can tell: nothing leaves
         alike = (grant.dataset, grant.fields, frozenset(grant.rows.items()), row[10])

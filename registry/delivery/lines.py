@@ -48,6 +48,8 @@ class Line:
     """What is tried again."""
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
+    queued: bool = False
+    """It waits for a place in a lane."""
     woken: bool = False
     """Something came up while it was at work."""
     changed: bool = False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import ssl
 import time
@@ -23,6 +24,7 @@ import psycopg
 from registry.audit.writer import AccessLog, LogUnavailable
 from registry.delivery.courier import Courier
 from registry.delivery.keeper import Keeper, News, Progress, Stored
+from registry.delivery.lanes import Lane, Place
 from registry.delivery.lines import Line
 from registry.delivery.posting import Poster
 from registry.delivery.settings import DeliverySettings
@@ -40,6 +42,8 @@ REST_SECONDS = 300.0
 """How often the position of subscriptions that get nothing is written down."""
 EXPIRY_SECONDS = 5.0
 """How often the ends of grants are looked at where nothing is to be sent; before each message they are anyway."""
+LOG_SECONDS = 30.0
+"""How long a message waits for its entry in the access log; nobody sits before it."""
 ENDING_SECONDS = 12.0
 """Messages under way have so long when the service ends."""
 _log = logging.getLogger(__name__)
@@ -79,7 +83,7 @@ class _Session:
     def __init__(self, settings: DeliverySettings, ending: asyncio.Event, delivering: asyncio.Event) -> None:
         self._settings, self._ending, self._delivering = settings, ending, delivering
         self._pool = Pool(settings.database_url, size=4)
-        self._access_log = AccessLog(settings.database_url, wait_seconds=5.0)
+        self._access_log = AccessLog(settings.database_url, wait_seconds=LOG_SECONDS)
         self._poster = Poster(settings.addresses, _tls(settings))
         self._courier = Courier(settings, self._pool, self._access_log, self._poster)
         self._thread = ThreadPoolExecutor(1, "keeper")
@@ -89,6 +93,8 @@ class _Session:
         self._followed: tuple[list[int], list[int]] = [], []
         """The datasets that the window holds, and those of which somebody sees some records only."""
         self._leaving: frozenset[int] = frozenset()
+        self._quick = Lane(settings.at_once, self._begin)
+        self._slow = Lane(settings.slow_at_once, self._begin)
         self._rested_at = self._expired_at = time.monotonic()
         self._broken = False
 
@@ -100,6 +106,8 @@ class _Session:
         await self._sync()
         datasets = self._followed[0]
         self._courier.window = Window(await self._in_thread(lambda: keeper.start(datasets, MOST_CHANGES // 2)))
+        gc.collect()
+        gc.freeze()  # the subscriptions stay: looking through them for garbage would halt everybody
         self._delivering.set()
         for line in self._lines.values():
             self._wake(line)
@@ -172,7 +180,8 @@ class _Session:
         """Whoever has nothing under way has got everything up to here."""
         reached = self._courier.window.reached
         for line in self._lines.values():
-            if line.task is None and line.timer is None and line.is_active and line.position < reached:
+            rests = line.task is None and line.timer is None and not line.queued
+            if rests and line.is_active and line.position < reached:
                 line.position = reached
 
     def _rest(self) -> None:
@@ -261,23 +270,31 @@ class _Session:
     # -- work ----------------------------------------------------------------------------------------------------------
 
     def _wake(self, line: Line) -> None:
-        """See whether there is something to do for a subscription."""
+        """See whether there is something to do for a subscription, as soon as it has its turn."""
         if line.task is not None:
             line.woken = True
         elif self._goes_on(line) and (line.timer is None or line.test_wanted or line.letters):
             if line.timer is not None:
                 line.timer.cancel()
                 line.timer = None
-            line.task = asyncio.create_task(self._work(line))
+            (self._slow if line.slow else self._quick).queue(line)
 
     def _goes_on(self, line: Line) -> bool:
         stays = self._lines.get(line.stored.id) is line and line.stored.shard not in self._leaving
         return stays and self._delivering.is_set() and not self._broken and not self._ending.is_set()
 
-    async def _work(self, line: Line) -> None:
-        again = 0.0
+    def _begin(self, line: Line, place: Place) -> bool:
+        """It is a line's turn; False where there is nothing to be done for it any more."""
+        if not self._goes_on(line) or line.task is not None:
+            return False
+        line.woken = False
+        line.task = asyncio.create_task(self._work(line, place))
+        return True
+
+    async def _work(self, line: Line, place: Place) -> None:
+        again, more = 0.0, False
         try:
-            await self._courier.work(line, lambda: self._goes_on(line))
+            more = await self._courier.work(line, place.give_back)
         except (ReadError, LogUnavailable):
             again = 1.0  # nothing was sent
         except Exception:  # noqa: BLE001  (one subscription must not end the delivery of all)
@@ -285,11 +302,11 @@ class _Session:
             again = 60.0
         finally:
             line.task = None
+            place.give_back()
         wait = max(again, line.waits())
         if wait > 0 and line.state in {State.ACTIVE, State.PENDING} and self._goes_on(line):
             line.timer = asyncio.get_running_loop().call_later(wait, self._due, line)
-        elif line.woken:
-            line.woken = False
+        elif more or line.woken:
             self._wake(line)
 
     def _due(self, line: Line) -> None:

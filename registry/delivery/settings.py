@@ -38,7 +38,7 @@ class DeliverySettings:
     schedule: Schedule = field(default_factory=Schedule)
     slow_seconds: float = 1.0
     """A receiver that takes longer waits among the slow ones from then on."""
-    at_once: int = 1_000
+    at_once: int = 2_000
     """Messages under way to receivers that answer in time."""
     slow_at_once: int = 500
     """Messages under way to the others."""

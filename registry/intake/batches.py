@@ -14,6 +14,8 @@ from psycopg.types.json import Jsonb
 from registry.domain.batches import BatchReport, Counts, HeldReason, Mode, State
 from registry.intake.errors import BatchNotOpen, IntakeError
 from registry.intake.staging import drop_staging
+from schemas.catalogue import default_catalogue
+from schemas.down_mapping import missing_step
 from schemas.personal import of_dataset
 
 
@@ -107,6 +109,7 @@ def register(connection: psycopg.Connection, dataset: DatasetEntry, connector: C
                 f"the manifest says {', '.join(dataset.key)}; correct the manifest or name a dataset of its own"
             )
         if schema != dataset.schema:
+            _expect_served(cursor, dataset)
             cursor.execute(
                 "UPDATE registry.dataset SET schema = %s, entity_field = %s WHERE id = %s",
                 (dataset.schema, dataset.entity_field, dataset_id),
@@ -267,6 +270,23 @@ def _report(row: Mapping[str, Any]) -> BatchReport:
         held_reasons=tuple(HeldReason(**reason) for reason in row["held_reasons"]),
         superseded_by=row["superseded_by"],
     )
+
+
+def _expect_served(cursor: psycopg.Cursor, dataset: DatasetEntry) -> None:
+    """Refuse a new version of a schema whose records could not be shown to those who read an older one.
+
+    Raises IntakeError with what is missing: a file that says how.
+    """
+    cursor.execute(
+        "SELECT DISTINCT schema FROM registry.access_grant"
+        " WHERE dataset = %s AND ended_at IS NULL AND valid_until > now()",
+        (dataset.name,),
+    )
+    catalogue = default_catalogue()
+    for (pinned,) in cursor.fetchall():
+        missing = missing_step(catalogue, dataset.schema, pinned)
+        if missing is not None:
+            raise IntakeError(f"dataset {dataset.name}: {missing}; see docs/grants.md")
 
 
 def _one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:

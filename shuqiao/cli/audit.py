@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from shuqiao.cli import audit_archive
+from shuqiao.cli.audit_archive import Folder, own_keys
 from shuqiao.cli.options import AsJson, AsJsonLines, examples
 
 if TYPE_CHECKING:
@@ -21,6 +23,14 @@ app = typer.Typer(
     help="访问日志 The access log: verify it, sign it, hand it out; who read whose data; see docs/access-log.md.",
     no_args_is_help=True,
 )
+
+app.command(
+    epilog=examples("shuqiao audit archive /archive", "shuqiao audit archive /archive --before 2026-01-01"),
+)(audit_archive.archive)
+app.command(epilog=examples("shuqiao audit archives"))(audit_archive.archives)
+app.command(
+    epilog=examples("shuqiao audit restore /archive/access-log-000000000000-000020852163.ndjson.gz"),
+)(audit_archive.restore)
 
 _Checkpoints = Annotated[
     list[Path] | None,
@@ -36,6 +46,7 @@ _Keys = Annotated[
     epilog=examples(
         "shuqiao audit verify",
         "shuqiao audit verify --checkpoint kept/2026-11-23.note",
+        "shuqiao audit verify --archive /archive",
         "shuqiao audit verify log.ndjson --checkpoint kept/2026-11-23.note --key hub.key",
     )
 )
@@ -46,6 +57,7 @@ def verify(
     ] = None,
     checkpoint: _Checkpoints = None,
     key: _Keys = None,
+    archive: Folder = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """核验日志 Find what was changed, removed or added. A file is checked without the hub: by checkpoints and keys."""
@@ -53,7 +65,7 @@ def verify(
     from shuqiao.cli.exit_codes import ExitCode  # noqa: PLC0415
 
     said, findings = (
-        _verified_database(checkpoint or [], key or [])
+        _verified_database(checkpoint or [], key or [], archive)
         if export is None
         else _verified_file(export, checkpoint or [], key or [])
     )
@@ -93,7 +105,7 @@ def keys(as_json: AsJson = False) -> None:  # noqa: FBT002
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     with connect(registry.url()) as connection:
-        found = [each.text for each in _own_keys(connection)]
+        found = [each.text for each in own_keys(connection)]
     if as_json:
         output.json_document(found)
     else:
@@ -131,15 +143,24 @@ def export(
 def who(
     entity: Annotated[str, typer.Argument(help="统一社会信用代码 The enterprise's code.", metavar="CODE")],
     limit: Annotated[int, typer.Option(min=1, help="最多条数 At most so many.")] = 100,
+    archive: Folder = None,
     as_json: AsJsonLines = False,  # noqa: FBT002
 ) -> None:
     """谁查阅过 Who read an enterprise's data, what for, the newest first."""
+    from registry.audit import archive as archives  # noqa: PLC0415
     from registry.audit import reading  # noqa: PLC0415
     from registry.storage.database import connect  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     with connect(registry.url()) as connection:
         found = reading.about(connection, entity, before=None, limit=limit)
+        files = audit_archive.files(connection, archive)
+        elsewhere = 0 if files else archives.boundary(connection)
+    found += list(archives.about(files, entity))[::-1][: max(limit - len(found), 0)]
+    if elsewhere:
+        output.note(
+            f"{elsewhere} 条更早的记录已归档 older entries are archived: --archive FOLDER looks through them too"
+        )
     if as_json:
         for row in found:
             output.json_line(_plain(row))
@@ -156,20 +177,28 @@ def who(
     )
 
 
-def _verified_database(held: Sequence[Path], keys: Sequence[Path]) -> tuple[dict[str, Any], Sequence[Finding]]:
+def _verified_database(
+    held: Sequence[Path], keys: Sequence[Path], archive: Path | None
+) -> tuple[dict[str, Any], Sequence[Finding]]:
     from registry.audit import check  # noqa: PLC0415
     from registry.storage.database import connect  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
     from shuqiao.cli.progress import telling  # noqa: PLC0415
 
     with connect(registry.url()) as connection, telling("核验访问日志 checking the access log …") as say:
-        own = _own_keys(connection)
+        own = own_keys(connection)
+        files = audit_archive.files(connection, archive)
         given = _checkpoints(held, _keys(keys, held) or own)
         report = check.check(
-            connection, own, given, say=lambda done, of: say(f"核验访问日志 checking the access log {done:,}/{of:,} …")
+            connection,
+            own,
+            given,
+            files=files,
+            say=lambda done, of: say(f"核验访问日志 checking the access log {done:,}/{of:,} …"),
         )
     said = {
         "entries": report.size,
+        "archived": report.archived,
         "root": report.root.hex(),
         "checkpoints": report.checkpoints,
         "proven": report.proven,
@@ -178,6 +207,7 @@ def _verified_database(held: Sequence[Path], keys: Sequence[Path]) -> tuple[dict
 
 
 def _verified_file(file: Path, held: Sequence[Path], keys: Sequence[Path]) -> tuple[dict[str, Any], Sequence[Finding]]:
+    from registry.audit import archive  # noqa: PLC0415
     from registry.domain.audit import export  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
@@ -187,8 +217,7 @@ def _verified_file(file: Path, held: Sequence[Path], keys: Sequence[Path]) -> tu
             "shuqiao audit verify FILE --checkpoint NOTE --key KEYS",
         )
     given = _checkpoints(held, _keys(keys, held))
-    with file.open("rb") as lines:
-        found = export.check(lines, given)
+    found = export.check(archive.lines(file), given)
     said = {
         "first": found.first,
         "entries": found.end - found.first,
@@ -196,13 +225,6 @@ def _verified_file(file: Path, held: Sequence[Path], keys: Sequence[Path]) -> tu
         "proven": found.proven,
     }
     return said, found.findings
-
-
-def _own_keys(connection: Any) -> list[LogKey]:
-    from registry.audit import notes  # noqa: PLC0415
-    from registry.licences.trust import hub_keys  # noqa: PLC0415
-
-    return [notes.LogKey(notes.origin(did), key) for did, key in hub_keys(connection)]
 
 
 def _keys(files: Sequence[Path], held: Sequence[Path]) -> list[LogKey]:

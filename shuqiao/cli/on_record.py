@@ -24,6 +24,7 @@ _STARTS = "启动或检查本机，不涉及登记库的内容 Starts or looks a
 _DEPARTMENT = "示范部门自身的数据，不在平台内 The demo departments' own data, outside the hub"
 _SOURCE = "只看清单与部门的数据源，样本已脱敏 Looks at manifests and departments' sources only; samples are masked"
 UNRECORDED: Mapping[str, str] = {
+    "audit archives": _CHANGES_NOTHING,
     "audit checkpoint": _CHANGES_NOTHING,
     "audit keys": _TRUST,
     "audit verify": _CHANGES_NOTHING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -163,3 +163,45 @@ def test_a_log_that_was_altered_is_not_signed(desk: Desk, log: psycopg.Connectio
 
     assert refused.code == 1
     assert "shuqiao audit verify" in refused.err
+
+
+def test_old_entries_are_archived_verified_and_put_back(
+    desk: Desk, log: psycopg.Connection, held: tuple[Path, Path], tmp_path: Path
+) -> None:
+    fill(log, 600)
+    folder, tomorrow = tmp_path / "archive", (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    folder.mkdir()
+    before = desk.shuqiao("audit", "who", CODES[0], "--limit", "999", "--json").lines
+
+    assert "nothing" in desk.shuqiao("audit", "archive", str(folder)).err, "the term is not over"
+    made = desk.shuqiao("audit", "archive", str(folder), "--before", tomorrow, "--json").document
+    file = folder / made["file"]
+
+    assert (made["first"], made["until"]) == (0, 300)
+    found = desk.shuqiao("audit", "verify", "--json")
+    assert (found.code, found.document["archived"], found.document["findings"]) == (0, 300, [])
+    assert desk.shuqiao("audit", "verify", "--archive", str(folder)).code == 0
+    found = desk.shuqiao("audit", "verify", str(file), "-c", str(held[0]), "-k", str(held[1]), "--json")
+    assert (found.code, found.document["proven"]) == (0, 300)
+    assert "archived" in desk.shuqiao("audit", "who", CODES[0]).err
+    whole = desk.shuqiao("audit", "who", CODES[0], "--limit", "999", "--archive", str(folder), "--json").lines
+    assert [line for line in whole if line["action"].startswith("GET")] == [
+        line for line in before if line["action"].startswith("GET")
+    ]
+    assert made["file"] in desk.shuqiao("audit", "archives", "--json").out
+
+    assert desk.shuqiao("audit", "restore", str(file)).code == 0
+    assert desk.shuqiao("audit", "restore", str(file)).code == 1, "it is no archive any more"
+    assert desk.shuqiao("audit", "verify", "--json").document["archived"] == 0
+
+
+def test_a_folder_that_lacks_an_archive_is_refused(
+    desk: Desk, log: psycopg.Connection, held: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert held
+    fill(log, 600)
+    made = desk.shuqiao("audit", "archive", str(tmp_path), "--before", "2099-01-01", "--json").document
+    (tmp_path / made["file"]).unlink()
+
+    refused = desk.shuqiao("audit", "verify", "--archive", str(tmp_path))
+    assert (refused.code, made["file"] in refused.err) == (2, True)

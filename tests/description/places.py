@@ -86,6 +86,27 @@ class Places:
         made = self._own.get(operation)
         return self._with(self._city.everything, {}) if made is None else made()
 
+    def known(self) -> dict[str, object]:
+        """A value for each parameter of a path that leads somewhere."""
+        usual = self._usual
+        numbers = ("BATCH", "REFUSAL", "MATCH", "CASE")
+        asked, granted = self._asked(), self._granted()
+        return {
+            "identifier": usual[examples.LICENCE],
+            "enterprise": usual[examples.USCC],
+            "entity": usual[examples.USCC],
+            "dataset": "legal_entity",
+            "key": "1",
+            "copy": usual[examples.COPY],
+            "consent": usual[examples.CONSENT],
+            "export": usual[examples.EXPORT],
+            "subscription": usual[_SUBSCRIPTION],
+            "code": usual[examples.ISSUER],
+            **{name.lower(): int(usual[f"{getattr(examples, name)}"]) for name in numbers},
+            "asked": int(asked.values[f"{examples.GRANT_REQUEST}"]),
+            "grant": int(granted.values[f"{examples.GRANT}"]),
+        }
+
     def _with(self, reader: Reader, values: Mapping[str, str]) -> Place:
         """The longest first: one may be part of another."""
         found = {**self._usual, **values}

@@ -26,7 +26,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Request, Security
@@ -52,6 +53,7 @@ from registry.api.access.credentials import Method
 from registry.api.access.purpose import AccessPurpose, CaseNumber, given
 from registry.api.access.quotas import use
 from registry.api.access.tokens import TokenRefused
+from registry.api.access.versions import announce
 from registry.api.parameters import only_declared
 from registry.api.problems import (
     NOT_FOUND,
@@ -66,7 +68,8 @@ from registry.api.state import ApiState, state_of
 from registry.domain.grants.grant import Grant
 from registry.domain.grants.projection import View, view
 from registry.storage.reads.datasets import DatasetState
-from schemas.errors import UnknownSchema
+from schemas.catalogue import default_catalogue
+from schemas.errors import SchemaError
 
 _bearer = OAuth2(
     flows=OAuthFlows(
@@ -121,7 +124,7 @@ class Caller:
 
     def readable(self, datasets: Iterable[DatasetState]) -> list[Granted]:
         """Those datasets whose records are granted, whatever they are read for."""
-        return [Granted(each, found) for each in datasets if (found := self.grant(each.name)) is not None]
+        return [Granted.of(each, found) for each in datasets if (found := self.grant(each.name)) is not None]
 
     def may_see(self, licence_type: str) -> bool:
         """Whether the licences of a type are granted."""
@@ -175,14 +178,28 @@ class Granted:
     dataset: DatasetState
     grant: Grant
 
+    @staticmethod
+    def of(dataset: DatasetState, grant: Grant) -> Granted:
+        """With the grant's rows in the words in which the dataset's records are stored now."""
+        return Granted(dataset, grant if grant.schema == dataset.schema else _as_stored(grant, dataset.schema))
+
     def view(self, state: ApiState) -> View:
-        """What the grant shows of its records. Raises Problem where this API lacks their schema."""
+        """What the grant shows of its records, in its version. Raises Problem where this API lacks their schema."""
         try:
-            return view(self.grant.fields, self.dataset.schema, state.catalogue)
-        except UnknownSchema as error:
+            return view(self.grant.fields, self.dataset.schema, state.catalogue, self.grant.schema)
+        except SchemaError as error:
             zh = f"接口缺少 {self.dataset.schema} 的数据规范；运营方须检查 SHUQIAO_SCHEMAS。"
             en = f"The API lacks the schema {self.dataset.schema}; the operator has to look at SHUQIAO_SCHEMAS."
             raise Problem(NOT_READY, zh, en) from error
+
+
+@lru_cache(maxsize=4096)
+def _as_stored(grant: Grant, schema: str) -> Grant:
+    try:
+        seen = view(grant.fields, schema, default_catalogue(), grant.schema)
+    except SchemaError:
+        return grant  # nothing is shown by it: its view says why
+    return replace(grant, rows=seen.stored_rows(grant.rows))
 
 
 async def public(request: Request) -> None:
@@ -418,7 +435,7 @@ async def described_dataset(request: Request, caller: DatasetReader, dataset: An
     found = (await state_of(request).datasets()).get(dataset)
     if found is None:
         raise Problem(NOT_FOUND, f"没有数据集 {dataset}。", f"There is no dataset {dataset}.")
-    return Granted(found, grant)
+    return Granted.of(found, grant)
 
 
 async def granted_dataset(
@@ -430,6 +447,7 @@ async def granted_dataset(
     """The dataset in the path, whose records the caller may read for the purpose that the request states."""
     del access_purpose, case_number  # as headers they are part of the description; read where they are checked
     expect_purpose(request, found.grant)
+    announce(request, found.dataset, found.grant)
     return found
 
 
@@ -484,9 +502,11 @@ async def identified(request: Request, token: str) -> Caller:
     if client is None or client.revoked or (external and Method.EXTERNAL not in client.methods):
         raise _refused("该客户端已被撤销。", "The client has been revoked.")
     request.state.client_id = client.id
-    request.state.rate_limit = state.allowances.take(client.id, client.requests_per_second)
-    readable = frozenset(f"{READ}{name}" for name in known.grants)
-    named = claims.scopes if claims.scopes is not None else client.scopes | readable
+    if "rate_limit" not in request.scope["state"]:  # a request counts once, however often it is asked whose it is
+        request.state.rate_limit = state.allowances.take(client.id, client.requests_per_second)
+    named = claims.scopes
+    if named is None:
+        named = client.scopes | {f"{READ}{name}" for name in known.grants}
     scopes = frozenset(each for each in named if each in client.scopes or each.startswith(READ))
     return Caller(client.id, scopes, known.grants)
 

@@ -10,13 +10,12 @@ import asyncio
 import ssl
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from registry.api.access.options import AccessOptions
+from registry.api.protocol import BoundedProtocol
 
 
-class CertificateProtocol(HttpToolsProtocol):
-    """uvicorn's own, with ``extensions.tls.client_certificate`` (DER) in the scope."""
+class CertificateProtocol(BoundedProtocol):
+    """The usual one, with ``extensions.tls.client_certificate`` (DER) in the scope."""
 
     _shown: bytes | None = None
 
@@ -35,7 +34,7 @@ class CertificateProtocol(HttpToolsProtocol):
 def server_settings(options: AccessOptions) -> dict[str, Any]:
     """What uvicorn has to know of the protocol."""
     if options.tls is None:
-        return {"http": "httptools"}
+        return {"http": BoundedProtocol}
     found: dict[str, Any] = {
         "ssl_certfile": options.tls.certificate,
         "ssl_keyfile": options.tls.key,

@@ -18,8 +18,9 @@ from registry.api.problems import SIGNING_UNAVAILABLE, Problem
 from registry.api.settings import ApiSettings
 from registry.api.workroom import Workroom
 from registry.domain.licences.loading import load_types
-from registry.licences.keys import KeyNotActive, KeyRing, NoActiveKey
+from registry.licences.keys import KeyNotActive, KeyRing, KeysError, NoActiveKey
 from registry.signing.master_key import MasterKeyError
+from registry.signing.p256 import P256Signer
 from registry.signing.sm2 import Sm2Missing
 from registry.storage.database import connect
 from registry.storage.once import carried_out
@@ -59,6 +60,13 @@ class Licensing:
                     raise Problem(SIGNING_UNAVAILABLE) from error
                 self._keys = (mark, ring)
             return self._keys[1]
+
+    async def hub(self) -> P256Signer | None:
+        """Signs for the hub; None where nobody does. Raises ReadError."""
+        try:
+            return (await self.keys()).hub
+        except (Problem, KeysError, MasterKeyError):
+            return None
 
     async def sign(self, work: Callable[[psycopg.Connection, KeyRing], Result], *, drawing: bool = False) -> Result:
         """Do something that signs, in a thread, on a connection that may write. ``drawing``: it makes a PDF.

@@ -15,6 +15,7 @@ from registry.api import models, paging
 from registry.api.access.logged import EACH_PART
 from registry.api.access.purpose import AccessPurpose, CaseNumber
 from registry.api.access.security import Caller, Granted, Reader, expect_purpose, granted, identified
+from registry.api.access.versions import announce
 from registry.api.negotiation import not_acceptable, preferred
 from registry.api.parameters import Limit
 from registry.api.problems import CURSOR_TOO_OLD, NOT_FOUND, Problem
@@ -113,6 +114,7 @@ async def _granted(request: Request, caller: Caller, wanted: str | None) -> dict
     found = caller.readable(known.values() if wanted is None else [known[wanted]])
     for each in found:
         expect_purpose(request, each.grant)
+        announce(request, each.dataset, each.grant)
     return {each.dataset.id: each for each in found}
 
 

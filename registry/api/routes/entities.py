@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api import models
 from registry.api.access.purpose import AccessPurpose, CaseNumber
 from registry.api.access.security import Reader, expect_purpose
+from registry.api.access.versions import announce
 from registry.api.parameters import AsOf, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
 from registry.api.representations import answer, now, record, sources
@@ -44,6 +45,7 @@ async def shown(
     granted = {found.dataset.id: found for found in caller.readable((await app.datasets()).values())}
     for found in granted.values():
         expect_purpose(request, found.grant)
+        announce(request, found.dataset, found.grant)
     covered = {dataset_id: found.grant.rows for dataset_id, found in granted.items()}
     rows = await records.of_entity(app.pool, entity, covered, limit=_PER_DATASET + 1, as_of=then)
     if not rows:

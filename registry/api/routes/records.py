@@ -37,7 +37,7 @@ async def listed(
     at, then = now(), moment(as_of)
     app, dataset = state_of(request), found.dataset
     view = found.view(app)
-    wanted = filters(request, dataset.schema, view)
+    wanted = filters(request, found.grant.schema, view)
     query = digest("records", dataset.name, entity, then and then.isoformat(), [(f.field, f.value) for f in wanted])
     start = None if after is None else position(after, query, str)[0]
     rows = await records.page(

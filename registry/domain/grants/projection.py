@@ -1,4 +1,4 @@
-"""What a grant shows of a record: granted fields only, personal values masked unless they are named."""
+"""What a grant shows of a record: in its version, granted fields only, personal values masked unless they are named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from registry.domain.grants.grant import Grant
 from schemas.catalogue import Catalogue, default_catalogue
+from schemas.down_mapping import Step, steps
 from schemas.masking import mask
 from schemas.personal import of_schema
 
@@ -23,6 +24,8 @@ class View:
     fields: frozenset[str] | None
     """Top-level fields that are shown; None: all of them."""
     masked: Masked
+    steps: tuple[Step, ...] = ()
+    """From the version of the records down to the one in which the client gets them."""
     is_clear: bool = False
     """Whether something personal is shown whole."""
     unless: tuple[tuple[str, str], ...] = ()
@@ -31,10 +34,12 @@ class View:
     @property
     def is_everything(self) -> bool:
         """Whether records pass as they are."""
-        return self.fields is None and not self.masked
+        return self.fields is None and not self.masked and not self.steps
 
     def of(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A record with only what is granted."""
+        for step in self.steps:
+            body = step.of(body)
         fields = self.fields
         kept = dict(body) if fields is None else {name: value for name, value in body.items() if name in fields}
         public = {name for name, other in self.unless if body.get(other) is not None}
@@ -44,8 +49,15 @@ class View:
         return kept
 
     def shows(self, name: str) -> bool:
-        """Whether a top-level field is there in clear, whole: only then may records be sought by it."""
-        return (self.fields is None or name in self.fields) and name not in self.masked
+        """Whether a top-level field is there in clear, whole, as it is stored: only then are records sought by it."""
+        granted = (self.fields is None or name in self.fields) and name not in self.masked
+        return granted and all(name in step.fields for step in self.steps)
+
+    def stored_rows(self, rows: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+        """Which records a grant covers, in the words in which they are stored."""
+        for step in reversed(self.steps):
+            rows = dict(step.stored(name, values) for name, values in rows.items())
+        return rows
 
 
 EVERYTHING = View(None, {})
@@ -54,23 +66,27 @@ EVERYTHING = View(None, {})
 
 def shown(body: Mapping[str, Any], grant: Grant, schema: str, catalogue: Catalogue | None = None) -> dict[str, Any]:
     """What a grant shows of a record that is stored by a schema. Raises UnknownSchema."""
-    return view(grant.fields, schema, catalogue or default_catalogue()).of(body)
+    return view(grant.fields, schema, catalogue or default_catalogue(), grant.schema).of(body)
 
 
 @lru_cache(maxsize=4096)
-def view(fields: frozenset[str] | None, schema: str, catalogue: Catalogue) -> View:
-    """The view of a grant's fields on records of a schema.
+def view(fields: frozenset[str] | None, schema: str, catalogue: Catalogue, pinned: str | None = None) -> View:
+    """The view of a grant's fields on records of a schema, shown in the version that the grant is pinned to.
 
-    Raises UnknownSchema: what is personal in records of a schema that is not there, nobody can tell.
+    What is personal in any version of the schema is masked: history holds records of earlier ones. Raises
+    UnknownSchema: what is personal in records of a schema that is not there, nobody can tell. Raises SchemaError.
     """
-    personal = {pointer.removeprefix("/") for pointer in catalogue.personal_fields(schema)}
+    name = schema.partition("@")[0]
+    versions = {schema, *(each for each in catalogue.references() if each.partition("@")[0] == name)}
+    personal = {pointer.removeprefix("/") for each in versions for pointer in catalogue.personal_fields(each)}
     named = fields or frozenset()
     top = None if fields is None else frozenset(name.partition("/")[0] for name in fields)
     masked: dict[str, Any] = {}
     for path in sorted(personal - named):
         _put(masked, path.split("/"))
     unless = tuple((name, other) for name, other in of_schema(schema, catalogue).names if other is not None)
-    return View(top, masked, bool(personal & named), unless)
+    down = () if pinned is None else steps(catalogue, schema, pinned)
+    return View(top, masked, down, bool(personal & named), unless)
 
 
 def _put(masked: dict[str, Any], path: list[str]) -> None:

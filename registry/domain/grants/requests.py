@@ -8,8 +8,8 @@
     filed, checked ──withdraw──> withdrawn
 
 The hub checks whether a request is complete and as it should be 规范性审核. Who answers it depends on how the dataset
-is shared: 有条件 its department, with reasons; 无条件 the hub, for there is nothing to weigh; 不予共享 the hub, and only
-with the law named that allows it all the same.
+is shared: 有条件 its department, with reasons; 无条件 the hub, for there is nothing to weigh; 不予共享 the hub, and
+only with the law named that allows it all the same.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import orjson
 
 from registry.storage.reads.pool import Pool
 
@@ -38,12 +40,22 @@ class DatasetState:
     sharing: str
     registered_at: datetime
     sources: tuple[SourceState, ...]
+    schema_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when its records are of a version of its schema; the newest is the one that they have now."""
+
+    def superseded_at(self, schema: str) -> datetime | None:
+        """When a later version took the place of one; None if it is the one that records have."""
+        if schema == self.schema:
+            return None
+        begun = self.schema_since.get(schema, self.registered_at)
+        return min((at for at in self.schema_since.values() if at > begun), default=self.registered_at)
 
 
 _DATASETS = """
 SELECT d.id AS dataset_id, d.name AS dataset, d.schema, d.title_zh AS dataset_zh, d.title_en AS dataset_en,
        d.department AS owner, d.key, d.entity_field, d.sharing, d.registered_at,
-       c.name, c.department, c.title_zh, c.title_en, c.records, c.read_at, c.published_at, c.freshness
+       c.name, c.department, c.title_zh, c.title_en, c.records, c.read_at, c.published_at, c.freshness,
+       (SELECT jsonb_object_agg(s.schema, s.since) FROM registry.dataset_schema s WHERE s.dataset_id = d.id) AS schemas
 FROM registry.dataset d LEFT JOIN registry.connector c ON c.dataset_id = d.id
 ORDER BY d.name, c.name
 """
@@ -86,8 +98,13 @@ async def all_datasets(pool: Pool) -> Mapping[str, DatasetState]:
             sharing=row["sharing"],
             registered_at=row["registered_at"],
             sources=tuple(sources.get(row["dataset"], ())),
+            schema_since=_moments(row["schemas"]),
         )
     return states
+
+
+def _moments(found: str | None) -> Mapping[str, datetime]:
+    return {} if found is None else {name: datetime.fromisoformat(at) for name, at in orjson.loads(found).items()}
 
 
 async def open_refusals(pool: Pool, dataset_id: int) -> Mapping[str, int]:

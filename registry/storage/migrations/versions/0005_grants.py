@@ -35,6 +35,23 @@ CREATE TABLE registry.access_grant (
 CREATE UNIQUE INDEX access_grant_standing ON registry.access_grant (client_id, dataset) WHERE ended_at IS NULL;
 COMMENT ON TABLE registry.access_grant IS 'What lets a client read a dataset 授权; a changed grant is a new version, the old one stays';
 
+CREATE TABLE registry.dataset_schema (
+    dataset_id smallint NOT NULL REFERENCES registry.dataset,
+    schema text NOT NULL,
+    since timestamptz NOT NULL,
+    PRIMARY KEY (dataset_id, schema)
+);
+COMMENT ON TABLE registry.dataset_schema IS 'Since when the records of a dataset are of a version of its schema: what was before is deprecated since then';
+INSERT INTO registry.dataset_schema (dataset_id, schema, since) SELECT id, schema, registered_at FROM registry.dataset;
+CREATE FUNCTION registry.note_dataset_schema() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO registry.dataset_schema (dataset_id, schema, since) VALUES (NEW.id, NEW.schema, clock_timestamp())
+    ON CONFLICT (dataset_id, schema) DO UPDATE SET since = excluded.since;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER dataset_schema_noted AFTER INSERT OR UPDATE OF schema ON registry.dataset
+    FOR EACH ROW EXECUTE FUNCTION registry.note_dataset_schema();
+
 CREATE TABLE registry.access_grant_request (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     client_id text NOT NULL REFERENCES registry.client,
