@@ -78,17 +78,16 @@ def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sourc
     records = read_records(connection, entities, sorted(sources.compared))
     personal = {rule.name for rule in sources.fields if rule.personal}
     standing: dict[str, dict[tuple[str, int, str], tuple[Any, ...]]] = {}
-    for *place, dataset, sealed, number, value, authoritative, department, of, of_dataset, of_key in connection.execute(
+    for row in connection.execute(
         "SELECT o.entity, o.field, o.dataset_id, o.key, d.name, o.personal, o.id, o.value, o.authoritative_value,"
         " o.department, o.authoritative_department, o.authoritative_dataset_id, o.authoritative_key"
         " FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id"
         " WHERE o.entity = ANY(%s) AND o.closed_at IS NULL",
         (list(entities),),
     ):
-        said = opened_values(value, authoritative, sealed, place[0], place[1], dataset, place[3])
-        standing.setdefault(place[0], {})[place[1], place[2], place[3]] = (
-            *(number, *said, department, of, of_dataset, of_key),
-        )
+        entity, field, dataset_id, key, dataset, sealed, number, value, authoritative, *others = row
+        said = opened_values(value, authoritative, sealed, entity, field, dataset, key)
+        standing.setdefault(entity, {})[field, dataset_id, key] = (number, *said, *others)
     for entity in entities:
         found = {
             (each.field, ids[each.other.dataset], each.other.key): each

@@ -239,11 +239,12 @@ def enterprises(connection: psycopg.Connection, entities: Sequence[str], sources
     ):
         body = opened(masked, personal, dataset_id, key)
         said = {name: body.get(column) for name, column in field.items()}
-        if said.get("name"):
+        name = said.get("name")
+        if name:
             established = said.get("established_on")
             found[entity] = Enterprise(
                 entity,
-                said["name"],
+                name,
                 tuple(sorted(former.get(entity, ()))),
                 said.get("legal_representative"),
                 said.get("division"),

@@ -127,7 +127,7 @@ def in_use(connection: psycopg.Connection) -> dict[int, int]:
             sql.SQL(
                 "SELECT get_byte({column}, 1) * 256 + get_byte({column}, 2), count(*) FROM {table}"
                 " WHERE {is_sealed} GROUP BY 1"
-            ).format(column=sql.Identifier(column), table=table, is_sealed=sql.SQL(is_sealed))  # type: ignore[arg-type]
+            ).format(column=sql.Identifier(column), table=table, is_sealed=sql.SQL(is_sealed))
         ):
             counted[number] = counted.get(number, 0) + values
     return counted
@@ -152,9 +152,9 @@ def _reseal(connection: psycopg.Connection, place: _Place, ring: Ring) -> int:
     ).format(
         names=prefixed,
         column=sql.Identifier(place.column),
-        told=sql.SQL(place.told),  # type: ignore[arg-type]
+        told=sql.SQL(place.told),
         table=sql.Identifier(place.table),
-        source=sql.SQL(place.source),  # type: ignore[arg-type]
+        source=sql.SQL(place.source),
         after=sql.SQL(", ").join([sql.Placeholder()] * len(names)),
     )
     write = sql.SQL("UPDATE registry.{} t SET {} = %s WHERE {}").format(
@@ -234,7 +234,7 @@ def _seal_refusals(connection: psycopg.Connection, dataset_id: int, sealer: Reco
 
 
 def _pages(
-    connection: psycopg.Connection, query: sql.Composable, values: tuple[Any, ...], width: int
+    connection: psycopg.Connection, query: sql.SQL | sql.Composed, values: tuple[Any, ...], width: int
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of a query, a transaction for each page: what is done with a page is committed before the next is read."""
     after: tuple[Any, ...] = (None,) * width

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from registry.domain.licences import content as contents
-from registry.domain.licences.content import Content
+from registry.domain.licences.licence import Content
 from registry.domain.licences.types import LicenceType
 from registry.sealing import key_file
 from registry.sealing.documents import opened_document, sealed_document

@@ -28,7 +28,7 @@ from schemas.masking import mask
 from schemas.personal import PersonalFields, normalised, of_schema
 
 PENALTY = of_schema("administrative_penalty@1")
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=60)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 RECORDS = st.fixed_dictionaries(
     {"decision_number": TEXTS, "content": TEXTS},
     optional={
