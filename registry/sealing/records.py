@@ -14,6 +14,7 @@ import orjson
 
 from registry.sealing import key_file
 from registry.sealing.ring import RECORD, ROW, Ring
+from schemas.masking import mask
 from schemas.personal import PersonalFields, masked_whole, normalised
 
 _CANONICAL = orjson.OPT_SORT_KEYS
@@ -38,24 +39,43 @@ class RecordSealer:
     def __init__(self, dataset: int, fields: PersonalFields, ring: Callable[[], Ring] = key_file.ring) -> None:
         """``ring`` is asked again for each lot of records, so that a rotation reaches a load of hours too."""
         self._dataset, self._fields, self._ring = dataset, fields, ring
+        self._plain = frozenset(name for name, _ in fields.names if name.isascii() and name.isidentifier())
 
     def seal(
         self, keys: Iterable[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None = None
     ) -> Iterator[SealedRecord]:
         """Records as they are stored; ``bodies`` are their canonical JSON, ``records`` the same, if at hand."""
-        fields, ring, dataset = self._fields, self._ring(), self._dataset
+        fields, ring, taken_of, dumps = self._fields, self._ring(), self._fields.taken, orjson.dumps
+        place, digest_of_content, sealing = f"{self._dataset}\0", ring.content_digest, ring.sealing(RECORD)
         bodies = list(bodies)
         for key, body, record in zip(keys, bodies, records or map(orjson.loads, bodies), strict=True):
-            taken = fields.taken(record)
+            taken = taken_of(record)
             if not taken:
                 yield SealedRecord(plain_digest(body), body, None, None)
                 continue
             yield SealedRecord(
-                ring.content_digest(body),
-                orjson.dumps(fields.masked(record, taken), option=_CANONICAL),
-                ring.seal(RECORD, orjson.dumps(taken, option=_CANONICAL), context_of(dataset, key)),
+                digest_of_content(body),
+                self._masked_text(body, taken) or dumps(fields.masked(record, taken), option=_CANONICAL),
+                sealing(dumps(taken, option=_CANONICAL), (place + key).encode("utf-8", "surrogatepass")),
                 [blind(ring, name, taken[name]) for name in fields.indexed if name in taken] or None,
             )
+
+    def _masked_text(self, body: bytes, taken: Mapping[str, Any]) -> bytes | None:
+        """The body with masks in place of texts, made without writing all of it anew; None where it is not so simple.
+
+        Quotes within a text are escaped, so a name in quotes with a colon behind it can only be a field; that it is
+        the field meant is certain if it stands there once.
+        """
+        shown = body
+        for name, value in taken.items():
+            if type(value) is not str or not value or name not in self._plain:
+                return None
+            before = b'"%b":' % name.encode()
+            old = before + orjson.dumps(value)
+            if body.count(old) != 1:
+                return None
+            shown = shown.replace(old, before + orjson.dumps(mask(value)))
+        return shown
 
     def seal_row(self, row_id: str, raw: Mapping[str, Any]) -> bytes:
         """A refused row as the department sent it."""

@@ -8,7 +8,7 @@ make must stay comparable: one for the digest of a record's content, one for the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -19,6 +19,7 @@ from registry.sealing.errors import PersonalKeyUnknown, PersonalValuesDamaged
 
 LENGTH = 32  # bytes of each key
 NONCE = 12  # bytes, random: one key may seal 2**32 values (NIST SP 800-38D, 8.3), then a new one is due
+_NONCES = 256  # drawn at once
 HEAD = 3  # bytes before the nonce: form, number of the key
 DIGEST = 16  # bytes
 
@@ -57,6 +58,21 @@ class Ring:
         """``plain``, to be opened with the active key and in the same ``context`` only."""
         nonce = os.urandom(NONCE)
         return self.head(form) + nonce + self._ciphers[self.active].encrypt(nonce, plain, bytes((form,)) + context)
+
+    def sealing(self, form: int) -> Callable[[bytes, bytes], bytes]:
+        """:meth:`seal` for many values of one form, a few microseconds each."""
+        head, kind, encrypt = self.head(form), bytes((form,)), self._ciphers[self.active].encrypt
+        nonces, place = b"", 0
+
+        def seal(plain: bytes, context: bytes) -> bytes:
+            nonlocal nonces, place
+            if place == len(nonces):
+                nonces, place = os.urandom(NONCE * _NONCES), 0
+            nonce = nonces[place : place + NONCE]
+            place += NONCE
+            return head + nonce + encrypt(nonce, plain, kind + context)
+
+        return seal
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """What was sealed. Raises PersonalKeyUnknown, PersonalValuesDamaged."""
