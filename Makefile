@@ -1,6 +1,6 @@
 # Shuqiao 数桥: everything is started from here. `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-bulk bench-api soak fuzz wheel clean
+.PHONY: help run test check lock bench-ingest bench-dags bench-matching bench-licences bench-credit bench-audit bench-bulk bench-api bench-push soak fuzz wheel clean
 SHELL := /bin/sh
 PYTEST ?= -n 2
 bin := .venv/bin
@@ -59,6 +59,10 @@ bench-api: ## single records of a million enterprises, authorised, logged and si
 bench-bulk: ## a million enterprises exported over HTTP as NDJSON, CSV and Parquet; RECORDS
 	@tools/install.sh run
 	$(bin)/python -m benchmarks.bulk
+
+bench-push: ## how soon 10,000 subscribers hear of a change while some of them are slow or dead; SUBSCRIBERS, ROUNDS, PROCESSES
+	@tools/install.sh run
+	$(bin)/python -m benchmarks.push
 
 bench-matching: ## records without a code among 100,000 enterprises: whether any gets into the wrong file
 	@tools/install.sh run

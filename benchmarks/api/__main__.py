@@ -30,6 +30,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from registry.api.access import clients
 from registry.domain.grants.terms import Terms
 from registry.domain.keys import key_text
 from registry.grants import giving
+from registry.licences import issuers
+from registry.signing import master_key
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
 from shuqiao.stack import postgres
@@ -54,6 +57,7 @@ CONNECTIONS = 64
 WORKERS = 2
 ASKED = 50_000
 """Different requests, made beforehand."""
+AUTHORITY = "11330200000000019K"
 OVERLOAD = 5
 LEAST_PER_SECOND, MOST_P99_MS, LEAST_RATIO = 1500, 100, 0.4
 
@@ -120,10 +124,11 @@ def _measure(bench: Bench, url: str, cores: Sequence[int], arguments: argparse.N
     hub_paths.write_text("\n".join(f"/api/v1/datasets/{DATASET}/records/{key}" for key in keys))
     bare_paths.write_text("\n".join(f"/datasets/{DATASET}/records/{key}" for key in keys))
     client = _client(url)
+    sealing = _signing(url)
     more = ("--seconds", str(arguments.seconds), "--connections", str(CONNECTIONS))
     with ExitStack() as stack:
         log = bench.folder / "server.log"
-        hub = stack.enter_context(serving.product(url, bench.folder, cores, arguments.workers, log))
+        hub = stack.enter_context(serving.product(url, bench.folder, cores, arguments.workers, sealing, log))
         peer = stack.enter_context(serving.bare(url, cores, arguments.workers, log))
         headers = [f"Authorization: Bearer {_token(hub.port, client)}"]
         hub_runs, bare_runs = [], []
@@ -250,6 +255,17 @@ def _client(url: str) -> clients.NewClient:
     with connect(url) as connection:
         giving.give(connection, client.id, DATASET, Terms(), given_by="bench", approval="bench")
     return client
+
+
+def _signing(url: str) -> str:
+    """Make the hub's keys, with which answers are signed; the master key as text."""
+    made = master_key.generate()
+    with connect(url) as connection:
+        issuers.enter(
+            connection, AUTHORITY, "桥州市市场监督管理局", "Bureau", base="https://hub.example.cn",
+            master_key=master_key.from_text(made), now=datetime.now(UTC),
+        )  # fmt: skip
+    return made
 
 
 def _token(port: int, client: clients.NewClient) -> str:

@@ -42,7 +42,7 @@ class Served:
 
 
 @contextmanager
-def product(url: str, folder: Path, cores: Sequence[int], workers: int, log: Path) -> Iterator[Served]:
+def product(url: str, folder: Path, cores: Sequence[int], workers: int, master_key: str, log: Path) -> Iterator[Served]:
     """``python -m registry.api`` with its usual settings, but for how much one client may ask."""
     port = free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SHUQIAO")}
@@ -51,6 +51,8 @@ def product(url: str, folder: Path, cores: Sequence[int], workers: int, log: Pat
         "SHUQIAO_RUN_DIR": str(folder),
         "SHUQIAO_API_PORT": str(port),
         "SHUQIAO_API_WORKERS": str(workers),
+        "SHUQIAO_MASTER_KEY": master_key,
+        "SHUQIAO_PUBLIC_URL": "https://hub.example.cn",
         "SHUQIAO_CLIENT_REQUESTS_PER_SECOND": "1000000",
     }
     with _running(["-m", "registry.api"], environ, port, cores, log) as served:

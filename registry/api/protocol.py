@@ -14,7 +14,7 @@ from asyncio.events import TimerHandle
 from typing import Any
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from registry.api.limits import Places
 from registry.api.problems import BUSY, MEDIA_TYPE, TOO_LONG, Problem, body
@@ -70,7 +70,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """A head is whole: let the request in if there is room."""
         self._in_head = False
         self._forget_timer()
-        waits_its_turn = self.cycle is not None and not self.cycle.response_complete
+        under_way: RequestResponseCycle | None = self.cycle  # none before the first request
+        waits_its_turn = under_way is not None and not under_way.response_complete
         if waits_its_turn or self._places.have_room_for(self.url):
             super().on_headers_complete()
             return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
+from registry.api.licences.published import is_known
 from registry.delivery import feed
 from registry.domain.grants.projection import View
 from registry.storage.reads.datasets import DatasetState, SourceState
@@ -82,11 +84,33 @@ def record(row: Row, view: View) -> dict[str, Any]:
     return feed.with_marks(feed.with_stale(found, row, view), row)
 
 
-def etag(row: Row) -> str:
-    """Changes with the version, and with what is said about it. Weak: the age of the data is not in it."""
+def etag(row: Row, shown_by: str) -> str:
+    """Changes with the version, with what is said about it, and with what it is shown by: grant and schema.
+
+    Weak: the age of the data is not in it.
+    """
     said = [row["stale_since"], *(row[name] for name in feed.MARKS)]
     parts = ["" if moment is None else f"{int(moment.timestamp() * 1_000_000)}" for moment in said]
-    return f'W/"{"-".join([str(row["version"]), *parts]).rstrip("-")}"'
+    return f'W/"{shown_by}-{"-".join([str(row["version"]), *parts]).rstrip("-")}"'
+
+
+def tag(*said: Any) -> str:
+    """A weak tag of an answer: it changes with what is said, and the time at which it is said is none of it."""
+    return f'W/"{hashlib.sha256(orjson.dumps(said)).hexdigest()[:32]}"'
+
+
+def without_age(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Datasets without the seconds since they were read, for their tag."""
+    return [
+        {**each, "sources": [{**source, "age_seconds": None} for source in each["sources"]]} for each in summaries
+    ]
+
+
+def known_or(mark: str, if_none_match: str | None, content: Callable[[], Any], **headers: str) -> Response:
+    """304 for whoever has what the tag stands for, else the content."""
+    if is_known(mark, if_none_match):
+        return Response(status_code=304, headers={"ETag": mark, **headers})
+    return answer(content(), headers={"ETag": mark, **headers})
 
 
 def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:

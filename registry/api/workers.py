@@ -124,7 +124,7 @@ def _look_after(places: Sequence[Place], begin: Callable[[Place], int]) -> None:
 
 
 def _begin(
-    place: Place, places: Sequence[Place], kept: int, mask: set[signal.Signals], work: Callable[[Place], None]
+    place: Place, places: Sequence[Place], kept: int, mask: Iterable[int], work: Callable[[Place], None]
 ) -> int:
     """Fork; the worker's process id. Does not return in the worker."""
     pid = os.fork()

@@ -46,10 +46,20 @@ def every(connection: psycopg.Connection, start: int, end: int) -> Iterator[Logg
 
 
 def about(
-    connection: psycopg.Connection, entity: str, *, client: str | None = None, before: int | None, limit: int
+    connection: psycopg.Connection,
+    entity: str,
+    *,
+    client: str | None = None,
+    given: bool = False,
+    before: int | None,
+    limit: int,
 ) -> list[Logged]:
-    """Who read the data of an enterprise, the newest first, below the index ``before``; one client if it is named."""
-    rest = "AND (%(client)s::text IS NULL OR client = %(client)s) AND index < %(before)s ORDER BY index DESC"
+    """Who read the data of an enterprise, the newest first, below the index ``before``; one client if it is named.
+
+    ``given``: only where something was given, no refusals.
+    """
+    rest = "AND (%(client)s::text IS NULL OR client = %(client)s) AND index < %(before)s"
+    rest += (" AND status < 400" if given else "") + " ORDER BY index DESC"
     statement = f"""
         (SELECT {_COLUMNS} FROM registry.access_log WHERE entity = %(entity)s {rest} LIMIT %(limit)s)
         UNION ALL

@@ -75,6 +75,15 @@ class Courier:
             await self._deliver(line, message, slow)
         return True
 
+    def rests(self, line: Line) -> bool:
+        """Whether a subscription has got everything, as far as can be told without looking into the database."""
+        if line.test_wanted or line.letters or line.message is not None or line.position < self.window.start:
+            return False
+        if self.window.after(line.position, line.stored.dataset_id):
+            return False
+        line.position = max(line.position, self.window.reached)
+        return line.is_active
+
     def entitlement(self, line: Line) -> Entitlement | Reason:
         """By what a subscription gets anything now, or why it gets nothing."""
         stored = line.stored

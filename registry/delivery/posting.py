@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -66,6 +67,7 @@ class Poster:
 
     def __init__(self, rules: AddressRules, tls: ssl.SSLContext | None = None) -> None:
         self._rules = rules
+        self._parsed = lru_cache(maxsize=1 << 16)(partial(addresses.parse, rules=rules))
         self._tls = tls or ssl.create_default_context()
         self._idle: dict[tuple[str, int, bool], list[_Connection]] = {}
         self._idle_count = 0
@@ -74,7 +76,7 @@ class Poster:
     async def send(self, url: str, method: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """The answer to one request. Raises NoAnswer."""
         try:
-            target = addresses.parse(url, self._rules)
+            target = self._parsed(url)
         except AddressRefused as error:
             raise NoAnswer(str(error)) from None
         request = _request(target, method, headers, body)
@@ -121,8 +123,9 @@ class Poster:
 
     async def _connected(self, target: Target) -> _Connection:
         loop = asyncio.get_running_loop()
-        found = await self._resolved(target)
-        addresses.expect_reachable([ip_address(address) for address in found], self._rules)
+        found = [target.host] if target.literal is not None else await self._resolved(target)
+        if target.literal is None:  # a number was looked at as a part of the address
+            addresses.expect_reachable([ip_address(address) for address in found], self._rules)
         _, connection = await loop.create_connection(
             _Connection,
             found[0],
@@ -133,9 +136,7 @@ class Poster:
         return connection
 
     async def _resolved(self, target: Target) -> list[str]:
-        """The addresses that a name leads to now; a number needs no name server."""
-        with contextlib.suppress(ValueError):
-            return [str(ip_address(target.host))]
+        """The addresses that a name leads to now."""
         found = await asyncio.get_running_loop().run_in_executor(self._resolvers, _look_up, target.host, target.port)
         return list(dict.fromkeys(found))
 

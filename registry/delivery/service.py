@@ -306,7 +306,7 @@ class _Session:
         wait = max(again, line.waits())
         if wait > 0 and line.state in {State.ACTIVE, State.PENDING} and self._goes_on(line):
             line.timer = asyncio.get_running_loop().call_later(wait, self._due, line)
-        elif more or line.woken:
+        elif (more and not self._courier.rests(line)) or line.woken:
             self._wake(line)
 
     def _due(self, line: Line) -> None:

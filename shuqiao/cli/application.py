@@ -33,6 +33,7 @@ GROUPS = {
     "licence": ("shuqiao.cli.licences:app", "电子证照 E-licences: verify, look, issue, export, copies."),
     "credit": ("shuqiao.cli.credit:app", "公共信用信息 Enterprises' files, credit records, measures, discrepancies."),
     "audit": ("shuqiao.cli.audit:app", "访问日志 The access log: verify it; who read whose data."),
+    "grants": ("shuqiao.cli.grants:app", "共享授权 Who may read which dataset, requests for it, what ends."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
     "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
     "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),

@@ -31,6 +31,7 @@ _OF_REGISTRY = {
         ("registry.licences.keys", "KeysError"),
         ("registry.licences.errors", "LicenceServiceError"),
         ("registry.domain.credit.cases", "CreditRefused"),
+        ("registry.domain.grants.terms", "GrantError"),
         ("registry.audit.archive", "ArchiveRefused"),
         ("registry.audit.checkpoints", "LogAltered"),
         ("registry.audit.notes", "NotSigned"),

@@ -1,212 +1,24 @@
-"""Who may do what, for every route that there is: what is not allowed is refused."""
+"""Tokens: who gets which, and the file of their key. All routes against all who may not: tests/security."""
 
 from __future__ import annotations
 
-import re
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from registry.api.access import clients, security
 from registry.api.access.secret_hashes import secret_matches
-from registry.api.access.token_keys import TokenKeyError, TokenKeys, load
-from registry.api.access.tokens import AUDIENCE, Tokens
+from registry.api.access.token_keys import TokenKeyError, load
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
-from registry.domain.licences.identifiers import Identifier
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
-
-PUBLIC = {
-    "/api/v1/token",
-    "/api/v1/openapi.json",
-    "/healthz",
-    "/readyz",
-    "/problems",
-    "/problems/{name}",
-    "/api/v1/credit/reports/{number}",
-    "/credit",
-    "/credit/{enterprise}",
-    "/credit/{enterprise}/report.pdf",
-    "/reports",
-    "/reports/{number}",
-    "/.well-known/did.json",
-    "/.well-known/jwks.json",
-    "/.well-known/oauth-authorization-server",
-    "/contexts/licence/v1.json",
-    "/credentials/verify",
-    "/presentations/verify",
-    "/issuers/{code}/did.json",
-    "/licences/{identifier}",
-    "/root.pem",
-    "/schemas/licences/{type}/{version}.json",
-    "/status/{group}/{purpose}",
-    "/trust-list.json",
-    "/verify",
-    "/verify/assets/{name}",
-    "/verify/copies/{copy}",
-    "/verify/{identifier}",
-}
-VALUES = {
-    "dataset": "legal_entity",
-    "key": uscc(1),
-    "entity": uscc(1),
-    "batch": "1",
-    "refusal": "1",
-    "name": "busy",
-    "identifier": str(Identifier("11100000MB0143028R002", "330203", "1", 1)),
-    "copy": "none",
-    "enterprise": uscc(1),
-    "number": "7Q2M-4K9Z-P1XW-8TR5-B0HU",
-    "consent": "none",
-    "table": "penalties",
-    "case": "1",
-    "asked": "1",
-    "grant": "1",
-    "match": "1",
-    "code": "330203",
-    "group": "1",
-    "purpose": "message",
-    "type": "food_business_licence",
-    "version": "1",
-}
-EVERY = (
-    "read:*", "operate", "licence:*", "issue:330203", "credit:public", "credit:department", "credit:cases",
-    "credit:bank", "credit:consent", "credit:exchange",
-    "credit:decide:credit", "grants:decide:market-supervision",
-)  # fmt: skip
-ALLOWS = {
-    security.known_client: ("read:other", "read:legal_entity", *EVERY),
-    security.reader: ("read:other", "read:legal_entity", "read:*"),
-    security.dataset_reader: ("read:legal_entity", "read:*"),
-    security.licence_reader: ("licence:*",),
-    security.issuing_client: ("issue:330203",),
-    security.credit_reader: ("credit:public", "credit:department", "credit:bank"),
-    security.credit_office: ("credit:department",),
-    security.credit_bank: ("credit:bank",),
-    security.consent_window: ("credit:consent", "operate"),
-    security.consent_party: ("credit:consent", "credit:bank", "operate"),
-    security.credit_platform: ("credit:exchange",),
-    security.case_window: ("credit:cases",),
-    security.case_decider: ("credit:decide:credit",),
-    security.case_office: ("credit:decide:credit", "operate"),
-    security.case_party: ("credit:cases", "credit:decide:credit", "operate"),
-    security.grant_decider: ("grants:decide:market-supervision", "operate"),
-    security.operator: ("operate",),
-}
-SCOPES = ("read:other", "read:legal_entity", *EVERY)
-SIGNED = "/api/v1/audit/checkpoint"
-"""Wants the master key, which this API does not have."""
-READS = {security.known_client, security.reader, security.dataset_reader, security.operator}
-"""Rules of routes that answer with 200 to whoever may read what was published."""
-
-
-def routes(app: FastAPI) -> Iterator[APIRoute]:
-    for route in app.routes:
-        assert isinstance(route, APIRoute)
-        yield route
-
-
-def path(route: APIRoute) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: VALUES[match[1]], route.path)
-
-
-def protected(app: FastAPI) -> list[tuple[APIRoute, str]]:
-    """Routes that want a token in the header; those of the sharing service have it in the body."""
-    open_here = {security.public, security.sharing_client}
-    return [(route, path(route)) for route in routes(app) if security.rule_of(route) not in open_here]
-
-
-def method(route: APIRoute) -> str:
-    assert route.methods is not None
-    (only,) = route.methods
-    return only
-
-
-def test_every_route_refuses_who_has_no_good_token(api: Api, registry_url: str, tmp_path: Path) -> None:
-    app = api.server.config.app
-    assert isinstance(app, FastAPI)
-    enterprises(registry_url).publish([enterprise(1)], refused=[enterprise(2)])
-    revoked = api.client(*EVERY)
-    assert revoked.client is not None
-    clients.revoke(registry_url, revoked.client.id)
-    keys, issuer = TokenKeys(api.settings.token_key), api.settings.base
-    foreign = Tokens(TokenKeys(tmp_path / "another.pem"), 900, issuer)
-    unsigned = jwt.encode({"sub": "x", "aud": AUDIENCE, "iss": issuer, "scope": "operate"}, "", algorithm="none")
-    bad = {
-        "none": None,
-        "revoked": f"Bearer {revoked.token}",
-        "expired": f"Bearer {Tokens(keys, -1, issuer).issue(revoked.client.id, ['read:*'])}",
-        "unknown client": f"Bearer {Tokens(keys, 900, issuer).issue('nobody', ['read:*'])}",
-        "another key": f"Bearer {foreign.issue(revoked.client.id, EVERY)}",
-        "unsigned": f"Bearer {unsigned}",
-        "garbage": "Bearer garbage",
-        "another scheme": f"Basic {revoked.token}",
-        "empty": "Bearer ",
-    }
-    for route, address in protected(app):
-        for why, authorization in bad.items():
-            sent = {"Authorization": authorization} if authorization else {}
-            answer = api.anyone.ask(address, method=method(route), headers=sent)
-            assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthenticated"), (route.path, why)
-            assert answer.headers["WWW-Authenticate"].startswith("Bearer"), (route.path, why)
-
-
-def test_every_route_asks_for_its_scope(api: Api, registry_url: str) -> None:
-    app = api.server.config.app
-    assert isinstance(app, FastAPI)
-    enterprises(registry_url).publish([enterprise(1)], refused=[enterprise(2)])
-    readers = {scope: api.client(scope) for scope in SCOPES}
-    for route, address in protected(app):
-        rule = security.rule_of(route)
-        assert rule in ALLOWS, route.path
-        for scope, reader in readers.items():
-            answer = reader.ask(address, method=method(route))
-            if scope in ALLOWS[rule] and route.path == SIGNED:
-                assert answer.status_code == 503, (scope, answer.text)
-            elif scope in ALLOWS[rule]:
-                assert answer.status_code in {200, 400, 404, 415}, (route.path, scope, answer.text)
-                if scope in {"read:*", "operate"} and rule in READS and method(route) == "GET":
-                    expected = 404 if {"{match}", "{asked}"} & set(route.path.split("/")) else 200
-                    others = "{grant}" in route.path and scope != "operate"  # the first grant is the first client's
-                    assert answer.status_code == (404 if others else expected), (route.path, scope, answer.text)
-            else:
-                assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-granted"), (
-                    route.path,
-                    scope,
-                )
-
-
-def test_every_route_refuses_other_methods(api: Api) -> None:
-    app = api.server.config.app
-    assert isinstance(app, FastAPI)
-    reader = api.client(*EVERY)
-    methods: dict[str, set[str]] = {}
-    for route in routes(app):
-        methods.setdefault(path(route), set()).update(route.methods or ())
-    for address, allowed in methods.items():
-        for each in {"POST", "PUT", "DELETE", "PATCH", "GET"} - allowed:
-            answer = reader.ask(address, method=each)
-            assert answer.status_code == 405, (address, each)
-            assert answer.json()["type"] == "/problems/method-not-allowed"
-            assert set(answer.headers["Allow"].split(", ")) == allowed
-
-
-def test_the_public_routes_are_these_and_no_others(settings: ApiSettings) -> None:
-    open_to_anyone = {
-        route.path for route in routes(create_app(settings)) if security.rule_of(route) is security.public
-    }
-
-    assert open_to_anyone == PUBLIC
 
 
 def test_an_application_with_a_route_that_names_no_rule_does_not_start(settings: ApiSettings) -> None:
@@ -340,7 +152,7 @@ def test_secrets_are_kept_as_hashes_only(registry_url: str) -> None:
 
     with connect(registry_url) as connection:
         rows = connection.execute(
-            "SELECT client::text, content FROM registry.client JOIN registry.client_credential c ON client_id = client.id"
+            "SELECT client::text, content FROM registry.client JOIN registry.client_credential ON client_id = client.id"
         ).fetchall()
     assert len(rows) == 1
     assert client.secret not in rows[0][0]

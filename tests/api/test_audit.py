@@ -6,7 +6,8 @@ import base64
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from registry.api.access import logged, security
 from registry.api.access.logged import LOGGED_PUBLIC, UNLOGGED
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
-from registry.audit import check, checkpoints, notes, reading
+from registry.audit import archive, check, checkpoints, log, notes, reading
 from registry.audit.notes import LogKey
 from registry.audit.reading import Logged
 from registry.domain.audit import merkle
@@ -30,6 +31,7 @@ from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
 from tests.api.licensing import BASE, MASTER_KEY, Town
 from tests.api.test_description import errors
+from tests.audit.log import fill
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "access-log.md"
 
@@ -387,6 +389,56 @@ def test_operators_see_who_read_an_enterprise(api: Api, registry_url: str) -> No
     assert operator.get("/audit/entries", entity=uscc(1), client="client-nobody")["entries"] == []
     assert len(operator.get("/audit/entries", client=reader.client.id)["entries"]) == 4
     assert reader.ask("/api/v1/audit/entries").status_code == 403
+
+
+def test_a_window_tells_an_enterprise_who_was_given_its_data(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1), enterprise(2)])
+    reader, window = api.client("read:*"), api.client("credit:consent")
+    headers = {"Access-Purpose": "credit_lending", "Case-Number": "L-1"}
+    reader.ask(f"/api/v1/entities/{uscc(1)}", headers=headers)
+    reader.ask(f"/api/v1/entities/{uscc(2)}")
+    refused = api.client("licence:*").ask(f"/api/v1/entities/{uscc(1)}")
+    assert refused.status_code == 403
+    with connect(registry_url) as connection:
+        staff = replace(last(registry_url).entry, client="terminal:li@hub", entity=uscc(1), status=202)
+        log.append(connection, [staff])
+    path = f"/api/v1/audit/accesses/{uscc(1)}"
+
+    answer = window.ask(path, headers={"Case-Number": "2026-7"})
+
+    assert answer.status_code == 200, answer.text
+    assert reader.client
+    found = answer.json()["accesses"]
+    assert [(each["client"], each["name"], each["purpose"]) for each in found] == [
+        ("terminal", None, None),
+        (reader.client.id, "test", "credit_lending"),
+    ]
+    assert "L-1" not in answer.text
+    assert (last(registry_url).entry.case_number, last(registry_url).entry.entity) == ("2026-7", uscc(1))
+    assert window.ask(path).status_code == 400, "on whose request?"
+    assert reader.ask(path, headers={"Case-Number": "2026-7"}).status_code == 403
+
+
+def test_an_archived_entry_is_proven_and_said_to_be_archived(signing: Api, registry_url: str, tmp_path: Path) -> None:
+    reader, operator = signing.client("read:*"), signing.client("operate")
+    index, _ = receipt(reader.ask("/api/v1/datasets").headers)
+    with connect(registry_url) as connection:
+        fill(connection, 300)
+        known = keys(reader)
+        _signed(signing, known)
+        fill(connection, 600)
+        later = datetime.now(UTC) + timedelta(days=1)
+        made = archive.write(connection, tmp_path, known, before=later, now=later)
+    assert made
+
+    proof = reader.get("/audit/proof/inclusion", index=index)
+
+    assert (proof["entry"], proof["archive"]) == (None, made.file)
+    (row,) = (row for row in archive.rows(tmp_path / made.file) if row.index == index)
+    path = [base64.b64decode(each) for each in proof["path"]]
+    root = base64.b64decode(proof["root"])
+    assert merkle.includes(merkle.leaf_hash(row.data), index, proof["size"], path, root)
+    assert operator.get("/audit/entries", limit=1)["archived"] == made.until
 
 
 def test_answers_are_what_the_description_says(signing: Api, settings: ApiSettings) -> None:

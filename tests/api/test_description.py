@@ -13,15 +13,6 @@ from registry.api.settings import ApiSettings
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
 
-AUDIT = "/api/v1/audit"
-CREDIT = ("/api/v1/enterprises", "/api/v1/credit")
-LICENCES = ("/api/v1/licences", "/api/v1/copies", "/credentials", "/presentations", "/elssp")
-
-
-def _answers_json(operations: dict[str, Any]) -> bool:
-    found = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
-    return "application/json" in found or "post" in operations
-
 
 def described(settings: ApiSettings) -> dict[str, Any]:
     return create_app(settings).openapi()
@@ -39,7 +30,7 @@ def test_the_description_is_valid_openapi(settings: ApiSettings) -> None:
     OpenAPIV31SpecValidator(description).validate()
 
 
-def test_every_answer_has_an_example_and_it_fits(settings: ApiSettings) -> None:
+def test_every_shape_has_examples_that_fit_it(settings: ApiSettings) -> None:
     description = described(settings)
     seen = 0
     for name, schema in description["components"]["schemas"].items():
@@ -47,18 +38,6 @@ def test_every_answer_has_an_example_and_it_fits(settings: ApiSettings) -> None:
             assert errors(description, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
             seen += 1
     assert seen > 15
-    for path, operations in description["paths"].items():
-        for operation in operations.values():
-            for status, response in operation["responses"].items():
-                for content in response.get("content", {}).values():
-                    for example in content.get("examples", {}).values():
-                        assert errors(description, content["schema"], example["value"]) == [], (path, status)
-                        assert example["value"]["status"] == int(status)
-            succeeded = next(answer for status, answer in operation["responses"].items() if status[0] in "23")
-            good = succeeded.get("content", {}).get("application/json", {}).get("schema", {})
-            if "$ref" in good:
-                shape = description["components"]["schemas"][good["$ref"].rpartition("/")[2]]
-                assert shape.get("examples") or path.startswith("/problems"), path
 
 
 def test_answers_are_what_the_description_says(api: Api, registry_url: str, settings: ApiSettings) -> None:
@@ -85,11 +64,6 @@ def test_answers_are_what_the_description_says(api: Api, registry_url: str, sett
         "/problems": {},
         "/problems/{name}": {"name": "busy"},
     }
-    elsewhere = {path for path, found in description["paths"].items() if not _answers_json(found)}
-    licences = {path for path in description["paths"] if path.startswith(LICENCES)}  # test_licence_reading.py
-    credit = {path for path in description["paths"] if path.startswith(CREDIT)}  # test_credit.py
-    audit = {path for path in description["paths"] if path.startswith(AUDIT)}  # test_audit.py
-    assert {*addresses, "/api/v1/token", *elsewhere, *licences, *credit, *audit} == set(description["paths"])
     for path, values in addresses.items():
         answer = reader.ask(path.format(**values))
         schema = description["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

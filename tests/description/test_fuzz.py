@@ -28,5 +28,6 @@ def test_whatever_is_asked_the_answer_is_a_described_one_and_no_failure(
         known = Places(made).known()
         runs = ((SECONDS, made.everything), (SECONDS // 4, made.nothing), (SECONDS // 4, made.api.anyone))
         for seconds, reader in runs:
-            if said := fuzzing.fuzz(made, tmp_path, seconds, reader.token, known):
-                pytest.fail(said[said.find("= FAILURES =") :], pytrace=False)
+            run = fuzzing.fuzz(made, tmp_path, seconds, reader.token, known)
+            if not run.good:
+                pytest.fail(run.failures, pytrace=False)

@@ -19,4 +19,11 @@ _KINDS: dict[str, ProblemType] = {
 def refusal(error: GrantError) -> Problem:
     """The problem; ``reason`` is the refusal's code."""
     kind = _KINDS.get(error.code, INVALID_BODY)
+    if kind is NOT_FOUND:
+        return nothing_there()
     return Problem(kind, f"{error.zh}。", f"{error.en[:1].upper()}{error.en[1:]}.", members={"reason": error.code})
+
+
+def nothing_there() -> Problem:
+    """Of what is not there, and of what is another's: nobody learns which numbers there are."""
+    return Problem(NOT_FOUND, "没有该编号的申请或授权。", "There is no request or grant of this number.")

@@ -28,6 +28,18 @@ _ENTRY: dict[str, Any] = {
 }
 
 
+_ACCESS: dict[str, Any] = {
+    "index": 7,
+    "at": "2026-11-23T05:36:52.000678Z",
+    "action": "GET /api/v1/entities/{entity}",
+    "client": "client-0123456789abcdef",
+    "name": "桥州银行 a bank",
+    "dataset": None,
+    "fields": None,
+    "purpose": "credit_lending",
+}
+
+
 def _with_example(**members: Any) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
 
@@ -56,9 +68,36 @@ class AccessEntry(Answer):
 class AccessEntries(Answer):
     """Entries of the access log, the newest first."""
 
-    model_config = _with_example(entries=[_ENTRY], next="WyJhIiw3XQ")
+    model_config = _with_example(entries=[_ENTRY], archived=0, next="WyJhIiw3XQ")
 
     entries: list[AccessEntry]
+    archived: int = Field(description="How many older entries are in archives, and not here 已归档条数")
+    next: str | None
+
+
+class Access(Answer):
+    """That somebody was given something about an enterprise."""
+
+    model_config = _with_example(**_ACCESS)
+
+    index: int = Field(description="Where it stands in the access log 序号")
+    at: datetime
+    action: str = Field(description="Method and address, or the command at a terminal 操作")
+    client: str | None = Field(description="Null where anyone may ask 客户端")
+    name: str | None = Field(description="The client's name; of the hub's own staff none 名称")
+    dataset: str | None
+    fields: list[str] | None = Field(description="Null where nothing was left out 字段")
+    purpose: str | None = Field(description="用途")
+
+
+class Accesses(Answer):
+    """Who was given something about an enterprise, the newest first."""
+
+    model_config = _with_example(entity="91310000MA1FL00A0Q", accesses=[_ACCESS], archived=0, next=None)
+
+    entity: str
+    accesses: list[Access]
+    archived: int = Field(description="Older entries, of any enterprise, that the operator has in archives 已归档条数")
     next: str | None
 
 
@@ -66,7 +105,13 @@ class InclusionProof(Answer):
     """That an entry stands in the log: RFC 9162, section 2.1.3. Hashes are base64."""
 
     model_config = _with_example(
-        index=7, size=8, leaf_hash=_HASH, path=[_HASH, _HASH, _HASH], root=_HASH, entry='{"action":"GET ..."}'
+        index=7,
+        size=8,
+        leaf_hash=_HASH,
+        path=[_HASH, _HASH, _HASH],
+        root=_HASH,
+        entry='{"action":"GET ..."}',
+        archive=None,
     )
 
     index: int
@@ -76,6 +121,9 @@ class InclusionProof(Answer):
     root: str
     entry: str | None = Field(
         description="The bytes that the leaf hash is made of, for who made the request and for operators 条目原文"
+    )
+    archive: str | None = Field(
+        description="The archive in which the entry stands, if it is no longer in the database 所在归档"
     )
 
 

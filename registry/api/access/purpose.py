@@ -82,6 +82,15 @@ def stated(purpose: str | None, case_number: str | None) -> Stated:
     return Stated(purpose, text)
 
 
+def stated_number(case_number: str | None) -> str:
+    """The case number alone, where only it is needed. Raises Problem."""
+    text = unquote(case_number or "").strip()
+    if not _is_case_number(text):
+        zh, en = f"须有请求头 {CASE_NUMBER}。", f"The header {CASE_NUMBER} is needed."
+        raise Problem(INVALID_PARAMETER, zh, en, errors=[_no_case_number()])
+    return text
+
+
 def _is_case_number(text: str) -> bool:
     return 0 < len(text) <= _LONGEST and text.isprintable()
 

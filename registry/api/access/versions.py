@@ -40,7 +40,7 @@ def announce(request: Request, dataset: DatasetState, grant: Grant) -> None:
     if before is not None:  # several datasets in one answer: the first that was deprecated, the first that ends
         deprecated, sunset = min(before[0], deprecated), min(before[1], sunset)
     state["deprecated"] = deprecated, sunset
-    page = f"{state_of(request).settings.base}/problems/{VERSION_ENDED.name}"
+    page = f"{state_of(request).settings.base}/docs/grants"
     state["notices"] = [
         (b"deprecation", f"@{int(deprecated.timestamp())}".encode()),
         (b"sunset", format_datetime(sunset, usegmt=True).encode()),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api.access import models
-from registry.api.access.security import KnownClient, Operator
+from registry.api.access.purpose import CaseNumber, stated_number
+from registry.api.access.security import ConsentWindow, KnownClient, Operator
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, SIGNING_UNAVAILABLE, Problem
 from registry.api.representations import answer
 from registry.api.state import state_of
-from registry.audit import notes, proofs, reading
+from registry.audit import archive, notes, proofs, reading
 from registry.audit.checkpoints import LogAltered
 from registry.audit.notes import LogKey
 from registry.audit.proofs import NotInLog
@@ -25,6 +27,7 @@ from registry.licences.trust import hub_keys
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
+_ENTERPRISE = "^[0-9A-Z]{18}$"
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
@@ -73,12 +76,13 @@ async def inclusion(
 ) -> Response:
     """The proof that an entry stands in the log that a checkpoint signs. 包含证明."""
 
-    def read(connection: psycopg.Connection) -> tuple[proofs.Inclusion, list[Logged]]:
+    def read(connection: psycopg.Connection) -> tuple[proofs.Inclusion, list[Logged], str | None]:
         found = proofs.inclusion(connection, index, size)
-        return found, reading.between(connection, found.index, found.index + 1)
+        holder = archive.holding(connection, found.index)
+        return found, reading.between(connection, found.index, found.index + 1), holder.file if holder else None
 
     try:
-        found, rows = await state_of(request).licensing.write(read)
+        found, rows, file = await state_of(request).licensing.write(read)
     except NotInLog as error:
         raise _nothing() from error
     shown = [row.data.decode() for row in rows if caller.operates or row.entry.client == caller.client_id]
@@ -89,6 +93,7 @@ async def inclusion(
         "path": [_base64(each) for each in found.path],
         "root": _base64(found.root),
         "entry": shown[0] if shown else None,
+        "archive": file,
     }
     return answer(content)
 
@@ -132,17 +137,66 @@ async def entries(
     query = digest("audit", entity, client)
     before = None if after is None else position(after, query, int)[0]
 
-    def read(connection: psycopg.Connection) -> list[Logged]:
+    def read(connection: psycopg.Connection) -> tuple[list[Logged], int]:
+        archived = archive.boundary(connection)
         if entity is not None:
-            return reading.about(connection, entity, client=client, before=before, limit=limit + 1)
-        return reading.newest(connection, client=client, before=before, limit=limit + 1)
+            return reading.about(connection, entity, client=client, before=before, limit=limit + 1), archived
+        return reading.newest(connection, client=client, before=before, limit=limit + 1), archived
 
-    rows = await state_of(request).licensing.write(read)
+    rows, archived = await state_of(request).licensing.write(read)
     content = {
         "entries": [_entry(row) for row in rows[:limit]],
+        "archived": archived,
         "next": cursor(query, [rows[limit - 1].index]) if len(rows) > limit else None,
     }
     return answer(content)
+
+
+@router.get("/accesses/{entity}", response_model=models.Accesses)
+async def accesses(
+    request: Request,
+    caller: ConsentWindow,
+    entity: Annotated[str, Path(pattern=_ENTERPRISE, description="统一社会信用代码")],
+    after: After = None,
+    limit: Limit = 100,
+    case_number: CaseNumber = None,
+) -> Response:
+    """Who was given something about an enterprise, for a window where it asks under ``Case-Number``. 查阅记录."""
+    del caller
+    stated_number(case_number)
+    query = digest("accesses", entity)
+    before = None if after is None else position(after, query, int)[0]
+
+    def read(connection: psycopg.Connection) -> tuple[list[Logged], dict[str, str], int]:
+        rows = reading.about(connection, entity, given=True, before=before, limit=limit + 1)
+        ids = sorted({row.entry.client for row in rows if row.entry.client})
+        names = connection.execute("SELECT id, name FROM registry.client WHERE id = ANY(%s)", (ids,)).fetchall()
+        return rows, dict(names), archive.boundary(connection)
+
+    rows, names, archived = await state_of(request).licensing.write(read)
+    content = {
+        "entity": entity,
+        "accesses": [_access(row, names) for row in rows[:limit]],
+        "archived": archived,
+        "next": cursor(query, [rows[limit - 1].index]) if len(rows) > limit else None,
+    }
+    return answer(content)
+
+
+def _access(row: Logged, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the enterprise is told: not the client's own case, nor which staff of the hub it was."""
+    entry = row.entry
+    at_terminal = entry.client is not None and entry.client.startswith("terminal:")
+    return {
+        "index": row.index,
+        "at": moment(entry.at),
+        "action": entry.action,
+        "client": "terminal" if at_terminal else entry.client,
+        "name": None if entry.client is None else names.get(entry.client),
+        "dataset": entry.dataset,
+        "fields": entry.fields,
+        "purpose": entry.purpose,
+    }
 
 
 def _entry(row: Logged) -> dict[str, Any]:

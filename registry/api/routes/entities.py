@@ -12,9 +12,9 @@ from registry.api import models
 from registry.api.access.purpose import AccessPurpose, CaseNumber
 from registry.api.access.security import Reader, expect_purpose
 from registry.api.access.versions import announce
-from registry.api.parameters import AsOf, moment
+from registry.api.parameters import AsOf, IfNoneMatch, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
-from registry.api.representations import answer, now, record, sources
+from registry.api.representations import etag, known_or, now, record, sources, tag
 from registry.api.state import state_of
 from registry.storage.reads import records
 from schemas.identifiers import HOLDER_CODE_TYPES, is_uscc
@@ -25,7 +25,7 @@ _PER_DATASET = 200
 _USCC_TYPE = "001"
 
 
-@router.get("/entities/{entity}", response_model=models.Entity)
+@router.get("/entities/{entity}", response_model=models.Entity, responses={304: {"description": "Not changed 未变化"}})
 async def shown(
     request: Request,
     caller: Reader,
@@ -36,6 +36,7 @@ async def shown(
     as_of: AsOf = None,
     access_purpose: AccessPurpose = None,
     case_number: CaseNumber = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Everything that the granted datasets know of one entity, by dataset. 市场主体全景."""
     del access_purpose, case_number  # read where they are checked
@@ -64,7 +65,10 @@ async def shown(
             "records": [record(row, view) for row in known[:_PER_DATASET]],
             "more": more if len(known) > _PER_DATASET else None,
         }
-    return answer({"entity": entity, "as_of": then or at, "datasets": [by_name[name] for name in sorted(by_name)]})
+    shown_by = [(found.grant.id, found.dataset.schema) for found in granted.values()]
+    mark = tag(shown_by, [etag(row, str(row["dataset_id"])) for row in rows])
+    found_now = {"entity": entity, "as_of": then or at, "datasets": [by_name[name] for name in sorted(by_name)]}
+    return known_or(mark, if_none_match, lambda: found_now)
 
 
 def _check_code(entity: str, code_type: str) -> None:

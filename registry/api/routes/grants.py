@@ -13,10 +13,10 @@ import psycopg
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api.access import grant_models as models
+from registry.api.access.grant_refusals import nothing_there
 from registry.api.access.security import Caller, GrantDecider, KnownClient, Operator
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
-from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, now
 from registry.api.state import state_of
 from registry.domain.grants.requests import TITLES, Action, Party, State
@@ -190,7 +190,7 @@ async def revoke(request: Request, caller: GrantDecider, number: Given, step: mo
     def work(connection: psycopg.Connection) -> dict[str, Any]:
         held = _visible_grant(connection, caller, number)
         if not caller.operates and giving.owner(connection, held.dataset) not in caller.decides_grants_of:
-            raise _nothing()
+            raise nothing_there()
         ended = giving.revoke(connection, number, by=caller.client_id, reason=step.reason)
         return _grants(connection, [ended], at)[0]
 
@@ -234,14 +234,14 @@ def _visible(connection: psycopg.Connection, caller: Caller, number: int) -> Gra
     found = requests.one(connection, number)
     concerned = found.client_id == caller.client_id or found.department in caller.decides_grants_of
     if not concerned and not caller.operates:
-        raise _nothing()
+        raise nothing_there()
     return found
 
 
 def _visible_grant(connection: psycopg.Connection, caller: Caller, number: int) -> HeldGrant:
     found = giving.one(connection, number)
     if not _may_see(connection, caller, found):
-        raise _nothing()
+        raise nothing_there()
     return found
 
 
@@ -250,10 +250,6 @@ def _may_see(connection: psycopg.Connection, caller: Caller, grant: HeldGrant) -
         return True
     departments = caller.decides_grants_of
     return bool(departments) and giving.owner(connection, grant.dataset) in departments
-
-
-def _nothing() -> Problem:
-    return Problem(NOT_FOUND, "没有该编号的申请或授权。", "There is no request or grant of this number.")
 
 
 def _terms(given: models.GrantTerms, legal_basis: str) -> Terms:

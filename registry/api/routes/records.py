@@ -11,6 +11,7 @@ from registry.api import models
 from registry.api.access.purpose import CASE_NUMBER, LONGEST_NUMBER
 from registry.api.access.security import GrantedDataset, dataset_reader, described_dataset, granted_dataset
 from registry.api.direct import NotUsual, directly
+from registry.api.licences.published import is_known
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
@@ -67,9 +68,9 @@ async def shown(
     row = await records.one(app.pool, dataset.id, key, then, found.grant.rows)
     if row is None:
         raise _nothing(dataset, then)
-    mark = etag(row)
+    mark = etag(row, f"{found.grant.id}.{dataset.schema.rpartition('@')[2]}")
     headers = {"ETag": mark, **_age(dataset)}
-    if if_none_match is not None and mark in {part.strip() for part in if_none_match.split(",")}:
+    if is_known(mark, if_none_match):
         return Response(status_code=304, headers=headers)
     return answer({**_head(dataset, at, then), "record": record(row, view)}, headers=headers)
 

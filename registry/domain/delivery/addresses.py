@@ -53,6 +53,8 @@ class Target:
     port: int
     path: str
     """Path and query as they are sent."""
+    literal: Address | None
+    """The machine, where the host is a number and no name; it may be reached."""
 
     @property
     def authority(self) -> str:
@@ -84,10 +86,11 @@ def parse(url: str, rules: AddressRules) -> Target:
     allowed = rules.ports is None or port in rules.ports or (port == 80 and rules.http)  # noqa: PLR2004
     named = "" if rules.ports is None else ", ".join(map(str, sorted(rules.ports)))
     _expect(allowed and port > 0, f"端口 {port} 不在允许之列：{named}", f"port {port} is not allowed; expected {named}")
-    if (literal := _literal(host)) is not None:
+    literal = _literal(host)
+    if literal is not None:
         expect_reachable([literal], rules)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(url, tls, host, port, path)
+    return Target(url, tls, host, port, path, literal)
 
 
 def expect_reachable(found: Iterable[Address], rules: AddressRules) -> None:

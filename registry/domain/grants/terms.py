@@ -22,7 +22,7 @@ class GrantError(Exception):
     """A grant or a request for one cannot be given, changed or ended as asked; ``code`` is stable."""
 
     def __init__(self, en: str, zh: str = "授权条件不符合要求", code: str = "terms") -> None:
-        super().__init__(en)
+        super().__init__(f"{zh} {en}")
         self.en, self.zh, self.code = en, zh, code
 
 

@@ -82,8 +82,8 @@ def countable(field: Mapping[str, Any]) -> bool:
 def _fields(app: ApiState, found: Granted, by: str) -> list[str]:
     """The fields that a request names. Raises Problem."""
     view = found.view(app)
-    personal = {pointer.split("/")[1] for pointer in app.catalogue.personal_fields(found.dataset.schema)}
-    properties = app.catalogue.schema(found.dataset.schema).get("properties", {})
+    personal = {pointer.split("/")[1] for pointer in app.catalogue.personal_fields(found.grant.schema)}
+    properties = app.catalogue.schema(found.grant.schema).get("properties", {})
     allowed = [
         name for name, field in properties.items() if view.shows(name) and name not in personal and countable(field)
     ]

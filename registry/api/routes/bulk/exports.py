@@ -120,7 +120,8 @@ async def part(request: Request, found: GrantedDataset, export: ExportId, number
     async with app.bulk.passed():
         rows = await _rows(app, found, there, after)
         some = rows[: there.part_records]
-        shape = forms.table(app.catalogue.schema(found.dataset.schema), found.view(app))
+        view = found.view(app)
+        shape = forms.table(app.catalogue.schema(found.grant.schema), view)
         write = partial(
             forms.written, some, shape, cast("Form", there.format),
             first=number == 0, byte_order_mark=there.byte_order_mark,
@@ -204,7 +205,7 @@ def _content(found: Granted, there: Export, parts: Sequence[Part]) -> dict[str, 
         "id": there.id,
         "dataset": found.dataset.name,
         "format": there.format,
-        "schema_reference": found.dataset.schema,
+        "schema_reference": found.grant.schema,
         "as_of": there.as_of,
         "sources": sources(found.dataset, now()),
         "changes": feed_cursor(Position(there.feed_xid, 0)),
