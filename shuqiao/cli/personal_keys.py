@@ -18,12 +18,20 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="不再询问 Do not ask
 
 
 @app.command(epilog=examples("SHUQIAO_PERSONAL_KEYS=/etc/shuqiao/personal.keys shuqiao keys personal new"))
-def new(as_json: AsJson = False) -> None:  # noqa: FBT002
+def new(
+    if_missing: Annotated[  # noqa: FBT002
+        bool, typer.Option("--if-missing", help="已有则不做 Do nothing where there is a ring.")
+    ] = False,
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
     """新建密钥 The ring with its first key; where there is a ring, a further key, which waits to be rotated to."""
     from registry.sealing import key_file  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
     path = key_file.place()
+    if if_missing and path.exists():
+        key_file.read(path)
+        return
     file = key_file.add(path) if path.exists() else key_file.make(path)
     made = file.keys[-1]
     if as_json:
