@@ -145,9 +145,10 @@ def shown(row: Any, reference: str, *, unmasked: bool) -> dict[str, Any]:
     import orjson  # noqa: PLC0415
 
     from registry.api.representations import record  # noqa: PLC0415
+    from registry.domain.grants.projection import EVERYTHING  # noqa: PLC0415
     from shuqiao.cli.personal import masked_record  # noqa: PLC0415
 
     if row["body"] is None:  # it was repaired or withdrawn: what stands beside it is all that may be shown
-        return record(row)
+        return record(row, EVERYTHING)
     body = orjson.loads(row["body"])
-    return record(row) | {"body": body if unmasked else masked_record(body, reference)}
+    return record(row, EVERYTHING) | {"body": body if unmasked else masked_record(body, reference)}
