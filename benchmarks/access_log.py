@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,7 @@ from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
 from registry.intake.publish import publish
 from registry.intake.staging import Staging
 from registry.storage.database import connect
+from registry.storage.grant_uses import Use
 from registry.storage.migrate import migrate
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
 from shuqiao.stack import postgres
@@ -220,8 +221,8 @@ def _checked(url: str) -> dict[str, Any]:
 def _serve(*, written: bool) -> int:
     if not written:
 
-        async def say_yes(self: AccessLog, entry: Entry) -> int:
-            del self, entry
+        async def say_yes(self: AccessLog, entry: Entry, uses: Sequence[Use] = ()) -> int:
+            del self, entry, uses
             return 0
 
         AccessLog.write = say_yes  # type: ignore[method-assign]

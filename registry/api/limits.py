@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fastapi import HTTPException
 from starlette.types import Message, Receive, Scope
@@ -35,6 +36,7 @@ WAITING = ("/api/v1/changes",)
 """Addresses whose readers wait for something to happen, and meanwhile take nothing but memory."""
 _ALWAYS = {"/healthz", "/readyz"}
 _TOLD_SECONDS = 1.0
+_PROMISED = "promised_place"
 _log = logging.getLogger(__name__)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{\]}]")
@@ -54,13 +56,24 @@ class Places:
     def __init__(self, working: int, waiting: int) -> None:
         self._most = {False: working, True: waiting}
         self._taken = {False: 0, True: 0}
+        self._promised = {False: 0, True: 0}
+        """To requests whose heads were read and that have not begun."""
         self._refused, self._told_at = 0, 0.0
 
-    def have_room_for(self, target: bytes) -> bool:
-        """Whether a request would be given a place; asked before anything is done for it."""
+    def promise(self, target: bytes, state: dict[str, Any]) -> bool:
+        """Whether a request will be given a place when it comes to take it; asked before anything is done for it.
+
+        ``state``: the request's, in which the promise is noted until then.
+        """
         path = target.partition(b"?")[0].decode("latin-1")
+        if path in _ALWAYS:
+            return True
         waits = path.startswith(WAITING)
-        return self._taken[waits] < self._most[waits] or path in _ALWAYS
+        if self._taken[waits] + self._promised[waits] >= self._most[waits]:
+            return False
+        self._promised[waits] += 1
+        state[_PROMISED] = waits
+        return True
 
     def refused(self) -> None:
         """Note that one was not; told in the log once a second at most."""
@@ -70,8 +83,11 @@ class Places:
             self._refused, self._told_at = 0, now
 
     @contextmanager
-    def taken(self, path: str) -> Iterator[None]:
+    def taken(self, path: str, state: dict[str, Any]) -> Iterator[None]:
         """A place for a request. Raises Problem (busy) if there is none: refused at once is better than late."""
+        promised = state.pop(_PROMISED, None)
+        if promised is not None:
+            self._promised[promised] -= 1
         if path in _ALWAYS:
             yield
             return

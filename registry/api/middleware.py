@@ -55,7 +55,7 @@ class Envelope:
             await send(message)
 
         try:
-            with self._places.taken(path):
+            with self._places.taken(path, state):
                 await self._answer(scope, path, receive, send_with_headers)
         except (Problem, TimeoutError) as error:
             if status:

@@ -72,7 +72,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._forget_timer()
         under_way: RequestResponseCycle | None = self.cycle  # none before the first request
         waits_its_turn = under_way is not None and not under_way.response_complete
-        if waits_its_turn or self._places.have_room_for(self.url):
+        if waits_its_turn or self._places.promise(self.url, self.scope["state"]):
             super().on_headers_complete()
             return
         self._refused = True

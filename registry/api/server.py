@@ -19,6 +19,7 @@ from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 
 CLOSING_SECONDS = 4
+ACCEPTED_AT_ONCE = 32
 
 
 class ApiServer(uvicorn.Server):
@@ -52,7 +53,7 @@ class ApiServer(uvicorn.Server):
         """Be one of several processes, until told to end or until the first of them is gone."""
         self._first_process = place.first_process
         self._app.state.signs_the_log = place.number == 0
-        self.run([place.listening])
+        self.run(accepting(place.listening))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open what is needed and listen."""
@@ -86,9 +87,18 @@ def serve(settings: ApiSettings) -> None:
     gc.collect()
     gc.freeze()
     if settings.workers == 1:
-        server.run()
+        (listening,) = workers.listen(settings.host, settings.port, 1)
+        server.run(accepting(listening))
     else:
         workers.run(settings.workers, settings.host, settings.port, server.work)
+
+
+def accepting(listening: socket.socket) -> list[socket.socket]:
+    """A listening socket as often as connections are to be accepted between other work.
+
+    The event loop (libuv) accepts one a turn on each; under load, when turns are long, newcomers waited for seconds.
+    """
+    return [listening, *(listening.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 def _allow_connections() -> None:

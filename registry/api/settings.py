@@ -52,7 +52,7 @@ class ApiSettings:
     """How often the access log is signed, if anything was added."""
     feed_poll_seconds: float = 0.5
     """How often a waiting reader of the change feed looks again."""
-    most_in_flight: int = 256
+    most_in_flight: int = 128
     """Requests that one process has under way at once; more are told to come back (503)."""
     most_waiting: int = 5000
     """Readers that wait for changes in one process, beside those."""

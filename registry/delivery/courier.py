@@ -82,7 +82,8 @@ class Courier:
         if self.window.after(line.position, line.stored.dataset_id):
             return False
         line.position = max(line.position, self.window.reached)
-        return line.is_active
+        line.caught_up = line.is_active
+        return line.caught_up
 
     def entitlement(self, line: Line) -> Entitlement | Reason:
         """By what a subscription gets anything now, or why it gets nothing."""
@@ -116,6 +117,7 @@ class Courier:
                 line.position = max(line.position, reached)
                 line.changed |= behind
                 if not behind:
+                    line.caught_up = True
                     return None
 
     async def _own_read(self, line: Line, by: Entitlement) -> tuple[Sequence[Item], Position] | None:

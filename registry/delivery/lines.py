@@ -52,6 +52,8 @@ class Line:
     """It waits for a place in a lane."""
     woken: bool = False
     """Something came up while it was at work."""
+    caught_up: bool = False
+    """It got everything that the window holds; from being woken until it was looked at that is not known."""
     changed: bool = False
     """There is something to write down."""
     delivered: int = 0

@@ -177,11 +177,10 @@ class _Session:
         self._followed = wanted
 
     def _settle(self) -> None:
-        """Whoever has nothing under way has got everything up to here."""
+        """Whoever has got everything that the window holds has got everything up to its end."""
         reached = self._courier.window.reached
         for line in self._lines.values():
-            rests = line.task is None and line.timer is None and not line.queued
-            if rests and line.is_active and line.position < reached:
+            if line.caught_up and line.is_active and line.position < reached:
                 line.position = reached
 
     def _rest(self) -> None:
@@ -271,6 +270,7 @@ class _Session:
 
     def _wake(self, line: Line) -> None:
         """See whether there is something to do for a subscription, as soon as it has its turn."""
+        line.caught_up = False
         if line.task is not None:
             line.woken = True
         elif self._goes_on(line) and (line.timer is None or line.test_wanted or line.letters):

@@ -105,16 +105,6 @@ def follow(
     return IssueReport(by_type, caught_up=not behind, begun_again=begun_again)
 
 
-def sweep_expired(
-    connection: psycopg.Connection, types: LicenceTypes, keys: KeyRing, *, base: str, now: datetime
-) -> int:
-    """Enter the ends of term of yesterday and before as state 05, once a day for each type; how many."""
-    desk = Desk(types, keys, base, now)
-    standing.read_json_quickly(connection)
-    followed = [each.name for each in types.newest if following.register(connection, each)]
-    return sum(_sweep(connection, desk, name).state_changes for name in followed)
-
-
 def _wait_for(connection: psycopg.Connection, wanted: int, deadline: float) -> bool:
     """Until the feed can be read up to ``wanted``; False when the time is over."""
     while following.horizon(connection) < wanted:

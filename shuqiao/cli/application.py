@@ -35,6 +35,7 @@ GROUPS = {
     "audit": ("shuqiao.cli.audit:app", "访问日志 The access log: verify it; who read whose data."),
     "grants": ("shuqiao.cli.grants:app", "共享授权 Who may read which dataset, requests for it, what ends."),
     "clients": ("shuqiao.cli.clients:app", "接口客户端 Systems that may read the API."),
+    "subscriptions": ("shuqiao.cli.subscriptions:app", "订阅推送 Where changes are delivered, what is wrong there."),
     "issuers": ("shuqiao.cli.issuers:app", "颁发机构 Authorities that issue licences, and their seals."),
     "keys": ("shuqiao.cli.keys:app", "密钥与印章 Keys and seals: look, replace, revoke."),
     "demo": ("shuqiao.demo.commands:app", "示范城市 The demo city and its departments."),

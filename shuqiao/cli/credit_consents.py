@@ -160,13 +160,14 @@ def revoke(consent: Consent, as_json: AsJson = False) -> None:  # noqa: FBT002
 @app.command(epilog=examples("shuqiao credit consent uses 91310000MA1FL00A0Q --json"))
 def uses(enterprise: Enterprise, limit: Limit = 1000, as_json: AsJsonLines = False) -> None:  # noqa: FBT002
     """使用记录 Who used any of an enterprise's consents: when, which items, for which case."""
+    from registry.api.credit.lending_answers import consent_use  # noqa: PLC0415
     from registry.credit import consents  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
     rows = _on_registry(lambda connection: consents.uses_of_entity(connection, enterprise, limit=limit + 1))
     if as_json:
         for each in rows[:limit]:
-            output.json_line(_use(each))
+            output.json_line(consent_use(each))
     else:
         _table_of_uses(rows[:limit])
     _more(len(rows), limit)
@@ -174,7 +175,7 @@ def uses(enterprise: Enterprise, limit: Limit = 1000, as_json: AsJsonLines = Fal
 
 def _show(found: EnteredConsent | None, *, as_json: bool, name: str = "") -> None:
     """A consent with its uses. Raises Failure if there is none."""
-    from registry.api.credit.lending_answers import consent  # noqa: PLC0415
+    from registry.api.credit.lending_answers import consent, consent_use  # noqa: PLC0415
     from registry.credit import consents  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
@@ -184,7 +185,7 @@ def _show(found: EnteredConsent | None, *, as_json: bool, name: str = "") -> Non
     said = consent(found, datetime.now(UTC))
     rows = _on_registry(lambda connection: consents.uses(connection, found.consent.id))
     if as_json:
-        output.json_document(said | {"uses": [_use(each) for each in rows]})
+        output.json_document(said | {"uses": [consent_use(each) for each in rows]})
         return
     output.pairs(
         f"企业授权 Consent {said['id']}",
@@ -216,18 +217,6 @@ def _table_of_uses(rows: list[ConsentUse]) -> None:
         ),
         empty="没有使用过 never used",
     )
-
-
-def _use(each: ConsentUse) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "consent": each.consent_id,
-        "at": each.at,
-        "client": each.client,
-        "items": list(each.items),
-        "answer": each.answer,
-        "case_number": each.case_number,
-    }
 
 
 def _more(found: int, limit: int) -> None:

@@ -66,7 +66,7 @@ async def _known_of(pool: Any, code: str, then: datetime | None, limit: int, *, 
 
     at = now()
     known = {each.id: each for each in (await datasets.all_datasets(pool)).values()}
-    rows = await records.of_entity(pool, code, list(known), limit=limit + 1, as_of=then)
+    rows = await records.of_entity(pool, code, {number: {} for number in known}, limit=limit + 1, as_of=then)
     by_dataset = []
     for dataset_id, group in groupby(rows, lambda row: row["dataset_id"]):
         state, found = known[dataset_id], list(group)

@@ -55,6 +55,8 @@ UNRECORDED: Mapping[str, str] = {
     "licence verify": "任何人可核验所持证照 Anyone may verify a licence that they hold; it may run without the hub",
     "migrate": "日志表由它建立 It makes the log's own tables; alembic_version says what it did",
     "run": _STARTS,
+    "subscriptions list": _CHANGES_NOTHING,
+    "subscriptions show": _CHANGES_NOTHING,
 }
 """Commands that are not on record, and why."""
 REHEARSAL = "dry_run"

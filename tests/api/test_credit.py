@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
+from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, taxpayer, uscc
 
@@ -95,6 +96,24 @@ def test_datasets_outside_the_catalogue_enter_a_file_only_by_their_own_grant(tow
     assert without["not_granted"] == ["tax_registration"]
     assert granted["fields"]["taxpayer_status"]["value"] == "normal"
     assert granted["not_granted"] == []
+
+
+@pytest.mark.parametrize(
+    "terms", [{"fields": ["uscc"]}, {"rows": {"status": ["deregistered"]}}, {"purposes": ["audit"]}], ids=str
+)
+def test_a_grant_of_a_part_of_a_dataset_brings_none_of_it_into_a_file(
+    town: Town, api: Api, terms: dict[str, Any]
+) -> None:
+    town.say("legal_entity", {"1": enterprise(1)})
+    town.say("tax_registration", {"1": taxpayer(1)})
+    office = api.client("credit:department")
+    assert office.client is not None
+    granting.grant(api.settings.database_url, office.client.id, "tax_registration", **terms)
+
+    found = api.signed_in(office.client).get(f"/enterprises/{uscc(1)}")
+
+    assert found["not_granted"] == ["tax_registration"]
+    assert "taxpayer_status" not in found["fields"]
 
 
 @pytest.mark.parametrize("path", ["", "/credit", "/measures"])

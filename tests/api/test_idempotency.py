@@ -21,33 +21,30 @@ from registry.storage import once
 from registry.storage.database import connect
 from registry.storage.once import Claim, ClaimLost, Met
 from tests.api.conftest import Api, Reader
-from tests.credit.enterprise_file.town import Town, enterprise, penalty, uscc
+from tests.api.feeding import enterprise, enterprises
 
-CASES = "/api/v1/credit/cases"
+EXPORTS = "/api/v1/datasets/legal_entity/exports"
+"""Each of them is another one unless the request is known to be the same."""
 
 
 @pytest.fixture
-def window(api: Api, registry_url: str) -> Reader:
-    town = Town(registry_url)
-    town.say("legal_entity", {"1": enterprise(1)})
-    town.say("administrative_penalty", {"P1": penalty(1), "P2": penalty(1)})
-    town.connection.close()
-    return api.client("credit:cases")
+def client(api: Api, registry_url: str) -> Reader:
+    enterprises(registry_url).publish([enterprise(1)])
+    return api.client("read:legal_entity", "operate")
 
 
-def filing(**members: Any) -> dict[str, Any]:
-    return {
-        "kind": "objection",
-        "dataset": "administrative_penalty",
-        "key": "P1",
-        "entity": uscc(1),
-        "applicant": "桥州市甲公司",
-        "statement": "决定书所载金额有误。",
-        **members,
-    }
+def wanted(**members: Any) -> dict[str, Any]:
+    return {"format": "csv", **members}
 
 
-def send(reader: Reader, name: str | None, body: Any, path: str = CASES, address: str = "") -> requests.Response:
+def begun(url: str) -> int:
+    with connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM registry.export").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def send(reader: Reader, name: str | None, body: Any, path: str = EXPORTS, address: str = "") -> requests.Response:
     headers = {"Authorization": f"Bearer {reader.token}"} | ({} if name is None else {"Idempotency-Key": name})
     return requests.post((address or reader.address) + path, json=body, headers=headers, timeout=60)
 
@@ -57,12 +54,12 @@ def kind(answer: requests.Response) -> tuple[int, str]:
 
 
 def test_a_write_sent_again_gets_the_same_answer_also_from_another_process(
-    window: Reader, start: Callable[..., Api]
+    client: Reader, start: Callable[..., Api]
 ) -> None:
     name = f'"{uuid4()}"'
-    first = send(window, name, filing())
-    again = send(window, name, filing())
-    elsewhere = send(window, name.strip('"'), filing(), address=start().address)
+    first = send(client, name, wanted())
+    again = send(client, name, wanted())
+    elsewhere = send(client, name.strip('"'), wanted(), address=start().address)
 
     assert first.status_code == 201, first.text
     assert "Idempotency-Replayed" not in first.headers
@@ -74,32 +71,30 @@ def test_a_write_sent_again_gets_the_same_answer_also_from_another_process(
 
 
 def test_another_request_under_the_same_name_is_refused_and_another_clients_name_is_its_own(
-    window: Reader, api: Api
+    client: Reader, api: Api, registry_url: str
 ) -> None:
-    assert send(window, "k-1", filing()).status_code == 201
-    assert kind(send(window, "k-1", filing(statement="另一理由。"))) == (422, "idempotency-key-reused")
-    assert kind(send(window, "k-1", filing(), path=f"{CASES}?x=1")) == (422, "idempotency-key-reused")
-    other = api.client("credit:cases")
-    assert send(other, "k-1", filing(key="P2")).status_code == 201
+    assert send(client, "k-1", wanted()).status_code == 201
+    assert kind(send(client, "k-1", wanted(part_records=7))) == (422, "idempotency-key-reused")
+    assert kind(send(client, "k-1", wanted(), path=f"{EXPORTS}?x=1")) == (422, "idempotency-key-reused")
+    assert begun(registry_url) == 1
+    assert send(api.client("read:legal_entity"), "k-1", wanted(part_records=7)).status_code == 201
 
 
-def test_after_a_refusal_the_name_is_free_again(window: Reader) -> None:
-    assert send(window, "k-2", filing(key="none")).status_code >= 400
-    assert send(window, "k-2", filing()).status_code == 201
-
-
-def test_a_name_that_is_none_is_refused(window: Reader) -> None:
+def test_a_name_that_is_none_is_refused_and_after_a_refusal_a_name_is_free_again(client: Reader) -> None:
+    assert send(client, "k-2", wanted(format="xlsx")).status_code == 400
+    assert send(client, "k-2", wanted()).status_code == 201
     for name in ("", "a b", "x" * 256, '"', "钥匙".encode().decode("latin-1")):
-        answer = send(window, name, filing())
+        answer = send(client, name, wanted())
         assert kind(answer) == (400, "invalid-parameter"), name
         assert answer.json()["errors"][0]["pointer"] == "#/Idempotency-Key"
 
 
-def test_of_many_at_once_one_is_done(window: Reader, start: Callable[..., Api]) -> None:
-    addresses = [window.address, start().address]
+def test_of_many_at_once_one_is_done(client: Reader, start: Callable[..., Api], registry_url: str) -> None:
+    addresses = [client.address, start().address]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: send(window, "k-3", filing(), address=addresses[n % 2]), range(16)))
+        answers = list(pool.map(lambda n: send(client, "k-3", wanted(), address=addresses[n % 2]), range(16)))
 
+    assert begun(registry_url) == 1
     done = [answer for answer in answers if answer.status_code == 201]
     assert len({answer.content for answer in done}) == 1
     assert len([answer for answer in done if "Idempotency-Replayed" not in answer.headers]) == 1
@@ -109,36 +104,37 @@ def test_of_many_at_once_one_is_done(window: Reader, start: Callable[..., Api]) 
             assert answer.headers["Retry-After"] == "2"
 
 
-def test_what_is_repeated_needs_a_token_that_is_still_good_for_it(window: Reader, registry_url: str) -> None:
-    assert send(window, "k-4", filing()).status_code == 201
-    assert window.client is not None
+def test_what_is_repeated_needs_a_token_that_is_still_good_for_it(client: Reader, registry_url: str) -> None:
+    assert send(client, "k-4", wanted()).status_code == 201
+    assert client.client is not None
     with connect(registry_url) as connection:
-        connection.execute("UPDATE registry.client SET scopes = '{operate}' WHERE id = %s", (window.client.id,))
-    assert kind(send(window, "k-4", filing()))[0] == 403
+        connection.execute("UPDATE registry.client SET scopes = '{}' WHERE id = %s", (client.client.id,))
+    assert kind(send(client, "k-4", wanted()))[0] == 403
     with connect(registry_url) as connection:
-        connection.execute("UPDATE registry.client SET revoked_at = now() WHERE id = %s", (window.client.id,))
-    assert kind(send(window, "k-4", filing()))[0] == 401
+        connection.execute("UPDATE registry.client SET revoked_at = now() WHERE id = %s", (client.client.id,))
+    assert kind(send(client, "k-4", wanted()))[0] == 401
 
 
-def test_kept_answers_cannot_be_read_in_the_database(window: Reader, registry_url: str) -> None:
-    assert send(window, "k-5", filing()).status_code == 201
+def test_kept_answers_cannot_be_read_in_the_database(client: Reader, registry_url: str) -> None:
+    made = send(client, "k-5", wanted())
+    assert made.status_code == 201
     with connect(registry_url) as connection:
         rows = connection.execute("SELECT k::text, answer FROM registry.idempotency_key k").fetchall()
     assert len(rows) == 1
     assert "k-5" not in rows[0][0]
-    assert "桥州市甲公司".encode() not in bytes(rows[0][1])
-    assert b"objection" not in bytes(rows[0][1])
+    assert made.json()["id"].encode() not in bytes(rows[0][1])
+    assert b"legal_entity" not in bytes(rows[0][1])
 
 
-def test_an_answer_that_was_lost_is_not_made_by_doing_it_again(window: Reader, registry_url: str) -> None:
+def test_an_answer_that_was_lost_is_not_made_by_doing_it_again(client: Reader, registry_url: str) -> None:
     """The process was killed between the commit and keeping the answer."""
-    assert send(window, "k-6", filing()).status_code == 201
+    assert send(client, "k-6", wanted()).status_code == 201
     with connect(registry_url) as connection:
         connection.execute("UPDATE registry.idempotency_key SET answer = NULL")
-    assert kind(send(window, "k-6", filing())) == (409, "still-under-way")  # it may be about to answer
+    assert kind(send(client, "k-6", wanted())) == (409, "still-under-way")  # it may be about to answer
     with connect(registry_url) as connection:
         connection.execute("UPDATE registry.idempotency_key SET claimed_at = claimed_at - interval '61 s'")
-    assert kind(send(window, "k-6", filing())) == (409, "already-done")
+    assert kind(send(client, "k-6", wanted())) == (409, "already-done")
 
 
 class _Killed(BaseException):

@@ -47,11 +47,16 @@ def full(start: Callable[..., Api], registry_url: str) -> Iterator[tuple[Api, Re
     with ThreadPoolExecutor(1) as pool, psycopg.connect(registry_url) as lock:
         lock.execute("LOCK TABLE registry.record")
         waiting = pool.submit(reader.ask, RECORDS)
-        places = api.server.config.app.state.api.places  # type: ignore[union-attr]
-        until(lambda: not places.have_room_for(RECORDS.encode()))
+        until(lambda: _locked(lock))
         yield api, reader
         lock.rollback()
         assert waiting.result(30).status_code == 200
+
+
+def _locked(lock: psycopg.Connection) -> bool:
+    """Whether somebody waits for the lock."""
+    query = "SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = %s"
+    return bool(lock.execute(query, (lock.info.dbname,)).rowcount)
 
 
 def test_requests_that_are_refused_leave_the_connection_in_order(full: tuple[Api, Reader]) -> None:
@@ -92,3 +97,12 @@ def test_who_says_nothing_is_not_waited_for(start: Callable[..., Api], monkeypat
         assert silent.recv(1) == b""
         assert slow.recv(1) == b""
     assert api.anyone.ask("/healthz").status_code == 200
+
+
+def test_addresses_that_look_otherwise_than_they_are_take_no_place_for_good(start: Callable[..., Api]) -> None:
+    api = start(most_in_flight=2, most_waiting=2)
+    with connected(api) as connection:
+        for path in ("/%68ealthz", "/api/v1/change%73", "/api/v1/x", "/healthz/%2e%2e/x"):
+            for _ in range(5):
+                connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert int(answer(connection)[0][9:12]) in {200, 401, 404}

@@ -140,7 +140,7 @@ def test_only_an_access_token_of_this_hub_is_one(tmp_path: Path) -> None:
     def made(headers: dict[str, Any] = headers, **changes: Any) -> str:
         return jwt.encode(claims | changes, key.private, "ES256", headers)  # type: ignore[arg-type]
 
-    assert tokens.verify(made()).scopes == {"operate"}
+    assert tokens.verify(made()).scopes == frozenset({"operate"})
     for wrong in (
         made(iss="https://another.example.gov.cn"),
         made(aud="another"),
@@ -193,8 +193,9 @@ class Issuer:
 
     def jwk(self, kid: str) -> dict[str, Any]:
         public = self.keys[kid].public_key()
-        made = RSAAlgorithm if isinstance(public, rsa.RSAPublicKey) else ECAlgorithm
-        return {**made.to_jwk(public, as_dict=True), "kid": kid, "use": "sig"}  # type: ignore[arg-type]
+        if isinstance(public, rsa.RSAPublicKey):
+            return {**RSAAlgorithm.to_jwk(public, as_dict=True), "kid": kid, "use": "sig"}
+        return {**ECAlgorithm.to_jwk(public, as_dict=True), "kid": kid, "use": "sig"}
 
     def token(self, kid: str = "k1", algorithm: str = "ES256", **changes: Any) -> str:
         claims = {"iss": self.address, "aud": "hub", "azp": "loan-desk", "exp": int(time.time()) + 60} | changes

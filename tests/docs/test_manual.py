@@ -62,8 +62,11 @@ def test_the_five_minute_start_works_word_for_word(given: dict[str, str], tmp_pa
         by_python = run([sys.executable, str(tmp_path / "start.py")], given).splitlines()
         assert len(by_python) == 250
         assert enterprise(249)["name"] in "\n".join(by_python)
-    follow = files("start", "en")["start.sh"] + files("feed", "en")["feed.sh"]
-    assert run(["bash", "-euc", follow], given).count('"operation":"new"') >= 100
+    begun = files("start", "en")["start.sh"]
+    assert run(["bash", "-euc", begun + files("feed", "en")["feed.sh"]], given).count('"operation":"new"') >= 100
+    exported = run(["bash", "-euc", begun + files("bulk", "en")["export.sh"]], given)
+    assert exported.count('"key":') >= 250
+    assert '"state":"filed"' in run(["bash", "-euc", begun + files("grants", "en")["apply.sh"]], given)
 
 
 def test_every_page_is_served_in_the_language_that_is_wanted(api: Api) -> None:

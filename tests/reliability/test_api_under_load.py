@@ -164,9 +164,10 @@ def _api(url: str, key: Path, port: int) -> Iterator[None]:
         "SHUQIAO_API_WORKERS": "2",
         "SHUQIAO_SCHEMAS": str(granting.SCHEMAS),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "registry.api", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL
-    )
+    with key.with_name("api.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "registry.api", "--port", str(port)], env=environment, stderr=log
+        )
     try:
         until(lambda: _answers(port), lambda: process.poll() is None)
         yield

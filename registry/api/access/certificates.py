@@ -98,7 +98,7 @@ def is_issued_by(certificate: x509.Certificate, trusted: Sequence[x509.Certifica
         return False
     verifier = (
         PolicyBuilder()
-        .store(Store(trusted))
+        .store(Store(list(trusted)))
         .time(datetime.now(UTC))
         .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=ExtensionPolicy.permit_all())
         .build_client_verifier()

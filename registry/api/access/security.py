@@ -93,7 +93,11 @@ _bearer = OAuth2(
         )
     ),
     scheme_name="client_credentials",
-    description="OAuth 2.0 client credentials; the token goes into `Authorization: Bearer`.",
+    description=(
+        "OAuth 2.0 client credentials; the client proves itself by a secret, private_key_jwt or a certificate"
+        " (`/.well-known/oauth-authorization-server`). The token goes into `Authorization: Bearer`; one got with a"
+        " certificate is good with that certificate only. `RateLimit` tells how fast the client may ask."
+    ),
     auto_error=False,
 )
 
@@ -254,9 +258,12 @@ def expect_purpose(request: Request, grant: Grant, *, answers: int = 1) -> None:
 
     For every read of records, before it. Raises Problem if the purpose or case is missing, or the day's quota used up.
     """
+    if grant.purposes or grant.case_number:
+        _expect_stated(request, grant)
     use(request, grant, answers)
-    if not grant.purposes and not grant.case_number:
-        return
+
+
+def _expect_stated(request: Request, grant: Grant) -> None:
     purpose, case_number = given(request.headers)
     if not grant.allows_purpose(purpose):
         wanted = sorted(grant.purposes)
@@ -274,6 +281,20 @@ def expect_purpose(request: Request, grant: Grant, *, answers: int = 1) -> None:
             f"The dataset {grant.dataset} is granted case by case: the header Case-Number must name the case.",
             members={"dataset": grant.dataset, "case_number": "required"},
         )
+
+
+def is_read_whole(request: Request, grant: Grant) -> bool:
+    """Whether an answer that is put together by rules of its own may use all that a dataset holds, for this request.
+
+    Only by a grant of every field and record, for what the request says it is for; its use is counted.
+    """
+    if grant.fields is not None or grant.rows:
+        return False
+    try:
+        expect_purpose(request, grant)
+    except Problem:
+        return False
+    return True
 
 
 async def licence_reader(request: Request, authorization: Annotated[str | None, Security(_bearer)]) -> Caller:

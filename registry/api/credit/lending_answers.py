@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.api.credit.answers import Datasets, Found, held_of, source_of
 from registry.api.representations import sources
-from registry.credit.consents import EnteredConsent
+from registry.credit.consents import ConsentUse, EnteredConsent
 from registry.domain.credit.consent import Allowed
 from registry.domain.credit.enterprise_file import provenance
 from registry.domain.credit.lending import READER, LendingItem, LendingRules, lent_body
@@ -87,6 +87,19 @@ def consent(entered: EnteredConsent, at: datetime) -> dict[str, Any]:
         "created_at": entered.created_at,
         "revoked_at": one.revoked_at,
         "revoked_by": entered.revoked_by,
+    }
+
+
+def consent_use(use: ConsentUse) -> dict[str, Any]:
+    """One use of a consent."""
+    return {
+        "id": use.id,
+        "consent": use.consent_id,
+        "at": use.at,
+        "client": use.client,
+        "items": list(use.items),
+        "answer": use.answer,
+        "case_number": use.case_number,
     }
 
 

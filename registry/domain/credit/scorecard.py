@@ -237,17 +237,6 @@ def load_scorecard(path: Path, *, catalogue: Catalogue | None = None) -> Scoreca
     return _scorecard(file)
 
 
-def load_scorecards(folders: Iterable[Path] = (), *, catalogue: Catalogue | None = None) -> Scorecards:
-    """The hub's cards and those in further folders. Raises RuleFileError with every problem of every file."""
-    paths: list[Path] = []
-    missing: list[RuleProblem] = []
-    for folder in dict.fromkeys([SCORECARDS, *(Path(folder).resolve() for folder in folders)]):
-        if not folder.is_dir():
-            missing.append(RuleProblem(folder, 0, "", "no such folder"))
-        paths += sorted(folder.glob(_FILES))
-    return _load(paths, missing, catalogue)
-
-
 @cache
 def default_scorecards() -> Scorecards:
     """The cards that come with the hub and the city's (``SHUQIAO_CREDIT_RULES``), read once. Raises RuleFileError.
@@ -255,15 +244,11 @@ def default_scorecards() -> Scorecards:
     A city's file of the same name and version takes the place of the hub's.
     """
     paths = {path.relative_to(folder): path for folder in rule_folders(SCORECARDS) for path in folder.glob(_FILES)}
-    return _load([paths[name] for name in sorted(paths)], [], None)
-
-
-def _load(paths: Iterable[Path], problems: Iterable[RuleProblem], catalogue: Catalogue | None) -> Scorecards:
     cards: list[Scorecard] = []
-    found = list(problems)
-    for path in paths:
+    found: list[RuleProblem] = []
+    for name in sorted(paths):
         try:
-            cards.append(load_scorecard(path, catalogue=catalogue))
+            cards.append(load_scorecard(paths[name]))
         except RuleFileError as error:
             found += error.problems
     found += _clashes(cards)
@@ -436,19 +421,14 @@ def _unknown_dataset(name: str, catalogue: Catalogue) -> str:
 
 
 def _clashes(cards: Sequence[Scorecard]) -> Iterator[RuleProblem]:
-    """Two files of one version; two live versions from the same day on."""
-    seen: dict[str, Scorecard] = {}
+    """Two live versions from the same day on."""
     begun: dict[tuple[str, date], Scorecard] = {}
     for card in cards:
-        same = seen.setdefault(card.reference, card)
-        if same is not card:
-            yield RuleProblem(card.path, 0, "version", f"{card.reference} is also in {same.path}")
-        elif card.status == "live":
-            other = begun.setdefault((card.name, card.valid_from), card)
-            if other is not card:
-                yield RuleProblem(
-                    card.path, 0, "valid_from", f"{other.reference} is live from {card.valid_from} on, too"
-                )
+        if card.status != "live":
+            continue
+        other = begun.setdefault((card.name, card.valid_from), card)
+        if other is not card:
+            yield RuleProblem(card.path, 0, "valid_from", f"{other.reference} is live from {card.valid_from} on, too")
 
 
 def _scorecard(file: RuleFile) -> Scorecard:

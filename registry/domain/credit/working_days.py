@@ -159,16 +159,6 @@ def is_working_day(day: date, calendar: WorkingCalendar | None = None) -> bool:
     return (calendar or default_calendar()).is_working_day(day)
 
 
-def add_working_days(day: date, count: int, calendar: WorkingCalendar | None = None) -> date:
-    """The last day of a period of ``count`` working days; see :meth:`WorkingCalendar.add`."""
-    return (calendar or default_calendar()).add(day, count)
-
-
-def working_days_between(first: date, last: date, calendar: WorkingCalendar | None = None) -> int:
-    """The working days after ``first`` up to and with ``last``; see :meth:`WorkingCalendar.between`."""
-    return (calendar or default_calendar()).between(first, last)
-
-
 def _read_year(file: RuleFile) -> tuple[int, tuple[frozenset[date], frozenset[date]]]:
     year: int = file.data["year"]
     problems: list[RuleProblem] = []

@@ -61,7 +61,7 @@ class View:
 
 
 EVERYTHING = View(None, {})
-"""Records pass as they are stored."""
+"""For the operator at a terminal, where no client reads: what is personal is masked there by the command itself."""
 
 
 def shown(body: Mapping[str, Any], grant: Grant, schema: str, catalogue: Catalogue | None = None) -> dict[str, Any]:

@@ -111,11 +111,6 @@ def transition(from_state: str | None, to_state: str, *, renewed: bool = False) 
     return operation
 
 
-def is_final(state: str) -> bool:
-    """Whether a licence never leaves this state."""
-    return state in FINAL
-
-
 def name(state: str) -> tuple[str, str]:
     """What a state is called, in Chinese and English; ``superseded`` too. Raises TransitionRefused for other texts."""
     if state == SUPERSEDED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from registry.domain.credit.rule_files import RuleFileError
-from registry.domain.credit.scorecard import default_scorecards, load_scorecard, load_scorecards
-from tests.credit.evaluation.cards import CARD, SHIPPED, card_text, write_card
+from registry.domain.credit.scorecard import default_scorecards, load_scorecard
+from tests.credit.evaluation.cards import CARD, card_text, write_card
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -177,27 +177,35 @@ def test_a_card_that_is_no_yaml_says_where(tmp_path: Path) -> None:
         load_scorecard(path)
 
 
-def test_of_two_live_versions_the_later_one_holds_from_its_day_on(tmp_path: Path) -> None:
-    write_card(tmp_path, lambda data: data.update(valid_from="2027-01-01"), version=2)
-    write_card(tmp_path, lambda data: data.update(status="draft", valid_from="2026-05-01"), version=3)
-    cards = load_scorecards([tmp_path])
+@pytest.fixture
+def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A city's own folder of cards, which nobody has read yet."""
+    monkeypatch.setenv("SHUQIAO_CREDIT_RULES", str(tmp_path))
+    default_scorecards.cache_clear()
+    yield tmp_path / "scorecards"
+    default_scorecards.cache_clear()
+
+
+def test_of_two_live_versions_the_later_one_holds_from_its_day_on(city: Path) -> None:
+    write_card(city, lambda data: data.update(valid_from="2027-01-01"), version=2)
+    write_card(city, lambda data: data.update(status="draft", valid_from="2026-05-01"), version=3)
+    cards = default_scorecards()
 
     assert cards.live_one("enterprise_credit", date(2026, 12, 31)).reference == "enterprise_credit@1"
     assert cards.live_one("enterprise_credit", date(2027, 1, 1)).reference == "enterprise_credit@2"
     assert cards.one("enterprise_credit@3").status == "draft"
 
 
-def test_versions_that_clash_and_folders_that_are_missing_are_named(tmp_path: Path) -> None:
-    write_card(tmp_path / "a", lambda _: None, version=1)
-    write_card(tmp_path / "b", lambda _: None, version=2)
+def test_versions_that_are_live_from_the_same_day_on_are_named(city: Path) -> None:
+    for version in (2, 3):
+        write_card(city, lambda data: data.update(valid_from="2027-01-01"), version=version)
 
     with pytest.raises(RuleFileError) as caught:
-        load_scorecards([tmp_path / "a", tmp_path / "b", tmp_path / "c"])
+        default_scorecards()
 
-    messages = [str(problem) for problem in caught.value.problems]
-    assert any("is also in" in message and str(SHIPPED) in message for message in messages)
-    assert any("is live from 2026-04-01 on, too" in message for message in messages)
-    assert any("no such folder" in message for message in messages)
+    assert [problem.message for problem in caught.value.problems] == [
+        "enterprise_credit@2 is live from 2027-01-01 on, too"
+    ]
 
 
 def test_another_text_has_another_digest(tmp_path: Path) -> None:
@@ -207,18 +215,10 @@ def test_another_text_has_another_digest(tmp_path: Path) -> None:
     assert load_scorecard(path).digest != CARD.digest
 
 
-def test_a_citys_card_takes_the_place_of_the_hubs_and_others_are_added(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    city = tmp_path / "scorecards"
+def test_a_citys_card_takes_the_place_of_the_hubs_and_others_are_added(city: Path) -> None:
     write_card(city, lambda data: data.update(status="draft", source="市政府文件"), version=1)
     write_card(city, lambda _: None, version=2)
-    monkeypatch.setenv("SHUQIAO_CREDIT_RULES", str(tmp_path))
-    default_scorecards.cache_clear()
-    try:
-        cards = default_scorecards()
-    finally:
-        default_scorecards.cache_clear()
+    cards = default_scorecards()
 
     assert [(card.reference, card.status) for card in cards.all] == [
         ("enterprise_credit@1", "draft"),

@@ -1,4 +1,4 @@
-"""Decisions published after seven working days are late by so many; departments' figures add up."""
+"""Decisions published after seven working days are late by so many."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.domain.credit.lateness import (
-    DepartmentCounts,
     Lateness,
-    added_up,
-    count,
     publication_lateness,
-    timeliness,
+    share,
     withdrawal_lateness,
 )
 from registry.domain.credit.working_days import CalendarYearMissing, default_calendar, is_working_day
@@ -78,45 +75,8 @@ def test_a_changed_decision_is_withdrawn_within_three_days(withdrawn: str, late_
     )
 
 
-def test_a_departments_figures() -> None:
-    day = date(2026, 6, 1)
-    counts = count("桥州市市场监督管理局", [Lateness(day, late_by) for late_by in (0, 0, 3, 0, 1, 0, 0)], decided=9)
-
-    found = timeliness(counts)
-
-    assert counts == DepartmentCounts("桥州市市场监督管理局", published=7, late=2, days_late=4, longest=3, decided=9)
-    assert (found.coverage, found.missing, found.timely) == (Decimal("0.7778"), 2, Decimal("0.7143"))
-    assert found.mean_days_late == Decimal("2.00")
-
-
-def test_nothing_known_is_no_figure() -> None:
-    found = timeliness(count("某局", []))
-
-    assert (found.coverage, found.missing, found.timely, found.mean_days_late) == (None, None, None, None)
-
-
-def test_more_in_the_hub_than_decided_shows() -> None:
-    found = timeliness(DepartmentCounts("某局", published=3, late=0, days_late=0, longest=0, decided=2))
-
-    assert (found.coverage, found.missing) == (Decimal("1.5000"), 0)
-
-
-@given(st.lists(st.lists(st.integers(0, 30))))
-def test_departments_add_up_to_the_city(lists: list[list[int]]) -> None:
-    day = date(2026, 6, 1)
-    departments = [
-        count(str(number), [Lateness(day, late_by) for late_by in some], decided=len(some))
-        for number, some in enumerate(lists)
-    ]
-    together = [late_by for some in lists for late_by in some]
-
-    whole = count("桥州市", [Lateness(day, late_by) for late_by in together], decided=len(together) if lists else None)
-
-    assert added_up("桥州市", departments) == whole
-
-
-def test_the_sum_knows_what_was_decided_only_if_every_part_does() -> None:
-    known, unknown = (DepartmentCounts("某局", 1, 0, 0, 0, decided) for decided in (4, None))
-
-    assert added_up("桥州市", [known, known]).decided == 8
-    assert added_up("桥州市", [known, unknown]).decided is None
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"), [(7, 9, "0.7778"), (5, 7, "0.7143"), (3, 2, "1.5000"), (0, 3, "0.0000"), (0, 0, None)]
+)
+def test_a_share_has_four_places_and_there_is_none_of_nothing(part: int, whole: int, shown: str | None) -> None:
+    assert share(part, whole) == (None if shown is None else Decimal(shown))

@@ -14,13 +14,12 @@ from registry.domain.credit.working_days import (
     CALENDARS,
     SCHEMA,
     CalendarYearMissing,
-    add_working_days,
     default_calendar,
     is_working_day,
     load_calendar,
-    working_days_between,
 )
 
+CALENDAR = default_calendar()
 DAY = timedelta(days=1)
 KNOWN = st.dates(date(2014, 1, 1), date(2026, 12, 31))
 
@@ -58,7 +57,7 @@ def test_holidays_and_days_worked_in_exchange_are_known(day: str, worked: bool) 
     ],
 )
 def test_a_period_ends_with_the_last_of_its_working_days(day: str, count: int, last: str) -> None:
-    assert add_working_days(date.fromisoformat(day), count) == date.fromisoformat(last)
+    assert CALENDAR.add(date.fromisoformat(day), count) == date.fromisoformat(last)
 
 
 @given(st.dates(date(2014, 1, 1), date(2026, 6, 30)), st.integers(1, 60))
@@ -68,8 +67,8 @@ def test_adding_is_walking_day_by_day(day: date, count: int) -> None:
         walked += DAY
         left -= is_working_day(walked)
 
-    assert add_working_days(day, count) == walked
-    assert working_days_between(day, walked) == count
+    assert CALENDAR.add(day, count) == walked
+    assert CALENDAR.between(day, walked) == count
 
 
 @given(KNOWN, KNOWN)
@@ -80,32 +79,30 @@ def test_days_between_are_counted_one_by_one(first: date, last: date) -> None:
         day += DAY
         counted += is_working_day(day)
 
-    assert working_days_between(first, last) == (counted if first <= last else -counted)
+    assert CALENDAR.between(first, last) == (counted if first <= last else -counted)
 
 
 @given(KNOWN, KNOWN, KNOWN)
 def test_periods_add_up(first: date, second: date, third: date) -> None:
-    assert working_days_between(first, second) + working_days_between(second, third) == working_days_between(
-        first, third
-    )
+    assert CALENDAR.between(first, second) + CALENDAR.between(second, third) == CALENDAR.between(first, third)
 
 
 @pytest.mark.parametrize("year", default_calendar().years)
 def test_every_year_has_as_many_working_days_as_its_weekdays_without_the_statutory_holidays(year: int) -> None:
-    days = working_days_between(date(year - 1, 12, 31), date(year, 12, 31)) if year > 2014 else 250
+    days = CALENDAR.between(date(year - 1, 12, 31), date(year, 12, 31)) if year > 2014 else 250
 
     assert 246 <= days <= 252
 
 
 def test_a_year_without_data_is_refused_and_the_file_to_add_is_named() -> None:
     with pytest.raises(CalendarYearMissing, match=r"calendar/2027\.yaml") as missing:
-        add_working_days(date(2026, 12, 30), 5)
+        CALENDAR.add(date(2026, 12, 30), 5)
 
     assert missing.value.path == CALENDARS / "2027.yaml"
 
 
 def test_a_period_that_stays_within_the_known_years_needs_no_further_one() -> None:
-    assert add_working_days(date(2026, 12, 30), 1) == date(2026, 12, 31)
+    assert CALENDAR.add(date(2026, 12, 30), 1) == date(2026, 12, 31)
 
 
 def test_unknown_years_can_be_taken_as_plain_weekdays_and_the_deadline_says_so() -> None:
@@ -119,7 +116,7 @@ def test_unknown_years_can_be_taken_as_plain_weekdays_and_the_deadline_says_so()
 
 def test_a_negative_period_is_refused() -> None:
     with pytest.raises(ValueError, match="expected none or more"):
-        add_working_days(date(2026, 1, 5), -1)
+        CALENDAR.add(date(2026, 1, 5), -1)
 
 
 def test_a_city_enters_a_year_as_a_file(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from registry.api.access.security import Caller, ConsentParty, ConsentWindow
 from registry.api.credit import consent_models as models
 from registry.api.credit.lending_answers import consent as consent_content
+from registry.api.credit.lending_answers import consent_use
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import (
@@ -187,18 +188,7 @@ def _concerns(caller: Caller, found: EnteredConsent) -> bool:
 def _uses(rows: list[ConsentUse], query: str, limit: int) -> Response:
     content = {
         "as_of": now(),
-        "uses": [
-            {
-                "id": each.id,
-                "consent": each.consent_id,
-                "at": each.at,
-                "client": each.client,
-                "items": list(each.items),
-                "answer": each.answer,
-                "case_number": each.case_number,
-            }
-            for each in rows[:limit]
-        ],
+        "uses": [consent_use(each) for each in rows[:limit]],
         "next": cursor(query, [rows[limit - 1].id]) if len(rows) > limit else None,
     }
     return answer(content)

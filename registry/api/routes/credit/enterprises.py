@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from registry.api.access.purpose import AccessPurpose, CaseNumber, stated
-from registry.api.access.security import Caller, CreditOffice, Operator
+from registry.api.access.security import Caller, CreditOffice, Operator, is_read_whole
 from registry.api.access.security import CreditReader as CreditCaller
 from registry.api.credit import answers as credit_answers
 from registry.api.credit import models
@@ -68,7 +68,7 @@ async def file(request: Request, caller: CreditOffice, enterprise: Enterprise) -
     """One file: each field from its one source, the lists, and where departments disagree. 企业档案（一数一源）."""
     app = state_of(request)
     known = await app.datasets()
-    granted = [found.dataset.name for found in caller.readable(known.values())]
+    granted = [each.dataset.name for each in caller.readable(known.values()) if is_read_whole(request, each.grant)]
     try:
         found = await _found(request, enterprise)
         return answer(await credit_answers.file(app.pool, known, found, granted, now()))
