@@ -91,7 +91,8 @@ def test_whatever_is_answered_a_message_is_delivered_given_up_or_tried_again_wit
 
 
 def test_a_receiver_that_does_not_answer_is_tried_for_a_day_less_and_less_often() -> None:
-    at, waits = 0.0, []
+    at = 0.0
+    waits: list[float] = []
     while True:
         then, wait = after_attempt(Schedule(), None, len(waits) + 1, at)
         if then is not Next.AGAIN:
