@@ -121,7 +121,7 @@ def _reads(url: str, folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     for mode in ("logged", "unwritten", "logged", "unwritten"):
         port = postgres.free_port()
         environment = {**os.environ, "SHUQIAO_DATABASE_URL": url, "SHUQIAO_TOKEN_KEY": str(folder / "key.pem")}
-        environment["SHUQIAO_API_PORT"] = str(port)
+        environment |= {"SHUQIAO_API_PORT": str(port), "SHUQIAO_API_WORKERS": "1"}
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.access_log", "--serve", mode],
             env=environment,

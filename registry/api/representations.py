@@ -41,6 +41,12 @@ def source(state: SourceState, at: datetime) -> dict[str, Any]:
     }
 
 
+def age(dataset: DatasetState) -> dict[str, str]:
+    """The header that says when the data was last read at its source, for answers whose body cannot."""
+    read = [state.read_at for state in dataset.sources if state.read_at is not None]
+    return {"Shuqiao-Read-At": min(read).isoformat()} if read else {}
+
+
 def sources(dataset: DatasetState, at: datetime) -> list[dict[str, Any]]:
     """Every connector of a dataset, and how old its data is."""
     return [source(state, at) for state in dataset.sources]
@@ -101,9 +107,7 @@ def tag(*said: Any) -> str:
 
 def without_age(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Datasets without the seconds since they were read, for their tag."""
-    return [
-        {**each, "sources": [{**source, "age_seconds": None} for source in each["sources"]]} for each in summaries
-    ]
+    return [{**each, "sources": [{**source, "age_seconds": None} for source in each["sources"]]} for each in summaries]
 
 
 def known_or(mark: str, if_none_match: str | None, content: Callable[[], Any], **headers: str) -> Response:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import orjson
 import psycopg
-from psycopg.rows import dict_row
 
 from registry.credit.enterprise_file import read_records
 from registry.domain.credit.discrepancies import Discrepancy, discrepancies
@@ -21,54 +19,6 @@ from registry.domain.credit.enterprise_file import FileRecord
 from registry.domain.credit.sources import Sources
 from registry.sealing.documents import opened_document, sealed_document
 from schemas.masking import mask
-
-LONGEST_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedDiscrepancy:
-    """A discrepancy as departments get it."""
-
-    id: int
-    entity: str
-    field: str
-    department: str
-    dataset: str
-    key: str
-    value: str
-    authoritative_department: str
-    authoritative_dataset: str
-    authoritative_key: str
-    authoritative_value: str
-    opened_at: datetime
-    closed_at: datetime | None
-    closed_because: str | None
-    """``corrected``, ``authority_changed`` or ``gone``."""
-
-
-_COLUMNS: LiteralString = """
-SELECT o.id, o.entity, o.field, o.department, d.name AS dataset, o.key, o.value, o.authoritative_department,
-    a.name AS authoritative_dataset, o.authoritative_key, o.authoritative_value, o.opened_at, o.closed_at,
-    o.closed_because, o.personal
-FROM registry.discrepancy o JOIN registry.dataset d ON d.id = o.dataset_id
-JOIN registry.dataset a ON a.id = o.authoritative_dataset_id
-"""
-
-
-def of_department(
-    connection: psycopg.Connection, department: str, *, after: int = 0, limit: int = 100, closed: bool = False
-) -> list[OpenedDiscrepancy]:
-    """What a department has to mend (``closed``: what it had), by number; ``after`` the last one seen."""
-    return _select(
-        connection,
-        "WHERE o.department = %s AND o.id > %s AND (o.closed_at IS NOT NULL) = %s ORDER BY o.id LIMIT %s",
-        (department, after, closed, min(limit, LONGEST_PAGE)),
-    )
-
-
-def of_entity(connection: psycopg.Connection, entity: str) -> list[OpenedDiscrepancy]:
-    """The open discrepancies of an enterprise."""
-    return _select(connection, "WHERE o.entity = %s AND o.closed_at IS NULL ORDER BY o.id", (entity,))
 
 
 def keep(connection: psycopg.Connection, entities: Sequence[str], sources: Sources, *, now: datetime) -> Counter[str]:
@@ -210,18 +160,3 @@ def _why_closed(
     if value is None or authority is None:
         return "gone"
     return "corrected" if value != there[1] else "authority_changed"
-
-
-def _select(connection: psycopg.Connection, where: LiteralString, values: Sequence[object]) -> list[OpenedDiscrepancy]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return [OpenedDiscrepancy(**whole(row)) for row in cursor.execute(_COLUMNS + where, values)]
-
-
-def whole(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of discrepancies as departments get it: values whole, nothing sealed. Raises PersonalKeysError."""
-    told = {name: value for name, value in row.items() if name != "personal"}
-    told["value"], told["authoritative_value"] = opened_values(
-        *(row["value"], row["authoritative_value"], row["personal"], row["entity"], row["field"], row["dataset"]),
-        row["key"],
-    )
-    return told

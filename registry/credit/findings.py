@@ -13,10 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from registry.credit.enterprise_file import china_day
@@ -31,46 +30,6 @@ from registry.domain.credit.working_days import default_calendar
 LONGEST_PAGE = 1000
 NO_SOURCE_CODE = "missing_source_code"
 """A record that names its source unit 数据来源单位 without the unit's unified social credit code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong with a record, as its department gets it."""
-
-    id: int
-    kind: str
-    """``late``, ``amount``, ``missing_source_code``, ``not_withdrawn``."""
-    department: str
-    dataset: str
-    key: str
-    entity: str | None
-    detail: Mapping[str, Any]
-    opened_at: datetime
-    closed_at: datetime | None
-
-
-_COLUMNS: LiteralString = """
-SELECT f.id, f.kind, f.department, d.name AS dataset, f.key, f.entity, f.detail, f.opened_at, f.closed_at
-FROM registry.credit_finding f JOIN registry.dataset d ON d.id = f.dataset_id
-"""
-
-
-def of_department(
-    connection: psycopg.Connection,
-    department: str,
-    *,
-    kind: str | None = None,
-    after: int = 0,
-    limit: int = 100,
-    closed: bool = False,
-) -> list[Finding]:
-    """A department's open findings (``closed``: the closed ones), by number; ``after`` the last one seen."""
-    with connection.cursor(row_factory=class_row(Finding)) as cursor:
-        return cursor.execute(
-            _COLUMNS + "WHERE f.department = %s AND f.id > %s AND (f.closed_at IS NOT NULL) = %s"
-            " AND (%s::text IS NULL OR f.kind = %s) ORDER BY f.id LIMIT %s",
-            (department, after, closed, kind, kind, min(limit, LONGEST_PAGE)),
-        ).fetchall()
 
 
 def keep(

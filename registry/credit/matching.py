@@ -29,7 +29,6 @@ from registry.sealing.records import opened
 
 RULE = "rule:"
 """Before the name of the rule, in ``decided_by``."""
-LONGEST_PAGE = 1000
 STATES = {
     "candidate": ("待确认", "a candidate"),
     "accepted": ("已归集", "accepted"),
@@ -90,20 +89,6 @@ SELECT m.id, d.name AS dataset, m.key, m.entity, m.score, m.features, m.state, m
     m.found_at, m.accepted_at, m.ended_at
 FROM registry.entity_match m JOIN registry.dataset d ON d.id = m.dataset_id
 """
-
-
-def candidates(connection: psycopg.Connection, *, after: int = 0, limit: int = 100) -> list[Match]:
-    """What waits for a person, by number; ``after`` the last one seen."""
-    return _select(
-        connection,
-        "WHERE m.state = 'candidate' AND m.id > %s ORDER BY m.id LIMIT %s",
-        (after, min(limit, LONGEST_PAGE)),
-    )
-
-
-def of_record(connection: psycopg.Connection, dataset: str, key: str) -> list[Match]:
-    """Everything that was ever matched with a record, the oldest first."""
-    return _select(connection, "WHERE d.name = %s AND m.key = %s ORDER BY m.id", (dataset, key))
 
 
 def concerning(connection: psycopg.Connection, entities: Sequence[str]) -> list[RecordKey]:
@@ -416,7 +401,8 @@ def _for_decision(connection: psycopg.Connection, number: int, *states: str) -> 
 
 def _end_others(connection: psycopg.Connection, found: Match) -> None:
     """A record belongs to one enterprise: its other candidates lapse. Raises MatchDecided if another is accepted."""
-    for other in of_record(connection, found.dataset, found.key):
+    matched = "WHERE d.name = %s AND m.key = %s ORDER BY m.id"
+    for other in _select(connection, matched, (found.dataset, found.key)):
         if other.state == "accepted":
             raise MatchDecided(
                 f"该记录已归入 {other.entity}（匹配 {other.id}），须先撤销该匹配",

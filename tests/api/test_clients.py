@@ -505,6 +505,7 @@ def test_the_metadata_say_what_is_so(start: Callable[..., Api], tmp_path: Path) 
         ({"SHUQIAO_TRUSTED_PROXIES": "10.0.0.1/8"}, "SHUQIAO_TRUSTED_PROXIES"),
         ({"SHUQIAO_CLIENT_CERTIFICATE_HEADER": "Client Cert"}, "a header's name"),
         ({"SHUQIAO_CLIENT_CA": "/nowhere"}, "no file"),
+        ({"SHUQIAO_CLIENT_CA": __file__}, "no certificate in PEM"),
         ({"SHUQIAO_TLS_KEY": "/nowhere"}, "go together"),
         ({"SHUQIAO_TRUSTED_ISSUER": "http://issuer.example"}, "https address"),
         ({"SHUQIAO_TRUSTED_ISSUER": "https://issuer.example"}, "SHUQIAO_TRUSTED_AUDIENCE is not set"),

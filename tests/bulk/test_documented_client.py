@@ -29,7 +29,7 @@ class Line(requests.Session):
         self.headers["Authorization"] = f"Bearer {token}"
         self.left = answers
 
-    def request(self, *arguments: object, **named: object) -> requests.Response:  # type: ignore[override]
+    def request(self, *arguments: object, **named: object) -> requests.Response:
         answer = super().request(*arguments, **named)  # type: ignore[arg-type]
         if self.left == 0:
             raise _Cut  # it was given, and did not arrive

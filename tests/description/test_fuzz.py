@@ -15,8 +15,8 @@ from tests.description import fuzzing
 from tests.description.city import city
 from tests.description.places import Places
 
-SECONDS = int(os.environ.get("SHUQIAO_TEST_FUZZ_SECONDS", "40"))
-"""For a client with every right; half as long for one that may do nothing, and for nobody."""
+SECONDS = int(os.environ.get("SHUQIAO_TEST_FUZZ_SECONDS", "25"))
+"""For a client with every right; a quarter of it for one that may do nothing, and for nobody."""
 
 
 @pytest.mark.timeout(3 * SECONDS + 900)

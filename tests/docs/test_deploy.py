@@ -21,7 +21,7 @@ DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 TEXTS = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db", "celery", "users"}
-API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_TOKEN_KEY", "SHUQIAO_WEBHOOK_CA_FILE", *VARIABLES}
+API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_API_WORKERS", "SHUQIAO_TOKEN_KEY", "SHUQIAO_WEBHOOK_CA_FILE", *VARIABLES}
 KEYS = {"SHUQIAO_MASTER_KEY", "SHUQIAO_MASTER_KEY_FILE", "SHUQIAO_PERSONAL_KEYS"}
 IMAGE_ONLY = {"SHUQIAO_IMAGE"}
 

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 
 from registry.api.access import clients, security
@@ -48,10 +49,33 @@ def test_every_rule_is_in_the_table_and_every_public_address_has_its_reason(city
 
 
 def test_whose_each_thing_is_that_an_address_names_is_in_the_table(city: City) -> None:
-    named = names(protected(city))
+    assert unsaid(protected(city)) == set(), "say in tests/security/table.py whose it is"
+    assert names(protected(city)) <= set(city.objects), "tests/security/city.py has none of it"
 
-    assert named - set(OWNED) - set(NOBODYS) == set(), "say in tests/security/table.py whose it is"
-    assert named <= set(city.objects), "tests/security/city.py has none of it"
+
+def unsaid(routes: list[APIRoute]) -> set[str]:
+    """What addresses name and the table says nothing of."""
+    return names(routes) - set(OWNED) - set(NOBODYS)
+
+
+def test_a_new_route_without_its_row_in_the_table_fails() -> None:
+    async def new_rule() -> None:
+        """Nobody has said whom it lets in."""
+
+    router = APIRouter()
+
+    @router.get("/api/v1/novelties/{novelty}", dependencies=[Depends(security.known_client)])  # noqa: FAST003
+    @router.get("/api/v1/others", dependencies=[Depends(new_rule)])
+    async def novelty() -> None:
+        """A route that somebody adds."""
+
+    added = [route for route in router.routes if isinstance(route, APIRoute)]
+
+    assert unsaid(added) == {"novelty"}
+    assert {route.path for route in added if security.rule_of(route) not in OPENED_BY} == {"/api/v1/others"}
+    open_too = APIRoute("/api/v1/open", novelty, dependencies=[Depends(security.public)])
+    assert security.rule_of(open_too) in OPEN
+    assert open_too.path not in PUBLIC
 
 
 def wrong_tokens(city: City, folder: Path) -> dict[str, dict[str, str]]:

@@ -54,6 +54,7 @@ class ExternalTokens:
         self._keys: dict[str, PyJWK] = {}
         self._read_at = self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     def claims_to_be(self, token: str) -> bool:
@@ -69,7 +70,7 @@ class ExternalTokens:
     async def verify(self, token: str) -> Claims:
         """What a token says: as client the name that the issuer gives it. Raises TokenRefused; Problem without keys."""
         mark = hashlib.sha256(token.encode()).digest()
-        await self._refresh(self._fresh_seconds)
+        await self._usable()
         known = self._verified.get(mark)
         if known is None:
             known = self._decode(token, await self._key(token))
@@ -111,8 +112,18 @@ class ExternalTokens:
             raise TokenRefused("the external issuer has no such key")
         return found
 
+    async def _usable(self) -> None:
+        """There are keys that may be used; old ones are read anew meanwhile. Raises Problem where there are none."""
+        age = time.monotonic() - self._read_at
+        if age > KEPT_SECONDS:
+            await self._refresh(KEPT_SECONDS)
+            if time.monotonic() - self._read_at > KEPT_SECONDS:
+                raise Problem(ISSUER_UNAVAILABLE)
+        elif age > self._fresh_seconds and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._refresh(self._fresh_seconds))
+
     async def _refresh(self, older_than: float) -> None:
-        """Read the keys if they are older than so many seconds; one of those who wait does it. Raises Problem."""
+        """Read the keys if they are older than so many seconds; one of those who wait does it."""
         if time.monotonic() - self._read_at < older_than:
             return
         async with self._lock:
@@ -123,8 +134,6 @@ class ExternalTokens:
                     self._take(await self._fetch())
                 except IssuerSilent as error:
                     _log.warning("the keys of %s could not be fetched: %s", self._trusted.issuer, error)
-            if time.monotonic() - self._read_at > KEPT_SECONDS:
-                raise Problem(ISSUER_UNAVAILABLE)
 
     def _take(self, keys: dict[str, PyJWK]) -> None:
         if set(keys) != set(self._keys):  # a key may have been taken away, and what it signed with it

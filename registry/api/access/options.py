@@ -9,6 +9,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from registry.api.access import certificates
+from registry.api.access.certificates import CertificateError
+
 VARIABLES = (
     "SHUQIAO_TRUSTED_PROXIES",
     "SHUQIAO_CLIENT_CERTIFICATE_HEADER",
@@ -69,7 +72,8 @@ class AccessOptions:
     @property
     def sees_certificates(self) -> bool:
         """Whether a client's certificate can reach this API at all."""
-        return self.tls is not None or bool(self.certificate_header and self.trusted_proxies)
+        by_connection = self.tls is not None and self.client_authorities is not None
+        return by_connection or bool(self.certificate_header and self.trusted_proxies)
 
 
 def from_environment(given: Mapping[str, str]) -> AccessOptions:
@@ -84,7 +88,7 @@ def from_environment(given: Mapping[str, str]) -> AccessOptions:
     return AccessOptions(
         trusted_proxies=_networks(given.get("SHUQIAO_TRUSTED_PROXIES", "")),
         certificate_header=header,
-        client_authorities=_file("SHUQIAO_CLIENT_CA", authorities) if authorities else None,
+        client_authorities=_authorities(authorities) if authorities else None,
         tls=_tls(given),
         external_issuer=_external_issuer(given),
         requests_per_second=int(rate),
@@ -123,6 +127,15 @@ def _external_issuer(given: Mapping[str, str]) -> ExternalIssuer | None:
         raise OptionError("SHUQIAO_TRUSTED_AUDIENCE is not set; expected what the issuer's tokens for this hub name")
     claim = given.get("SHUQIAO_TRUSTED_CLIENT_CLAIM") or ExternalIssuer.__dataclass_fields__["client_claim"].default
     return ExternalIssuer(issuer, audience, str(claim))
+
+
+def _authorities(text: str) -> Path:
+    path = _file("SHUQIAO_CLIENT_CA", text)
+    try:
+        certificates.authorities(path)
+    except CertificateError as error:
+        raise OptionError(f"SHUQIAO_CLIENT_CA: {error}") from None
+    return path
 
 
 def _file(name: str, text: str) -> Path:

@@ -15,7 +15,7 @@ from registry.api.licences.published import is_known
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
-from registry.api.representations import answer, etag, now, record, sources
+from registry.api.representations import age, answer, etag, now, record, sources
 from registry.api.state import state_of
 from registry.storage.reads import records
 from registry.storage.reads.datasets import DatasetState
@@ -69,7 +69,7 @@ async def shown(
     if row is None:
         raise _nothing(dataset, then)
     mark = etag(row, f"{found.grant.id}.{dataset.schema.rpartition('@')[2]}")
-    headers = {"ETag": mark, **_age(dataset)}
+    headers = {"ETag": mark, **age(dataset)}
     if is_known(mark, if_none_match):
         return Response(status_code=304, headers=headers)
     return answer({**_head(dataset, at, then), "record": record(row, view)}, headers=headers)
@@ -120,12 +120,6 @@ async def history(
 
 def _head(dataset: DatasetState, at: datetime, then: datetime | None) -> dict[str, object]:
     return {"dataset": dataset.name, "as_of": then or at, "sources": sources(dataset, at)}
-
-
-def _age(dataset: DatasetState) -> dict[str, str]:
-    """When the data was last read at its source, also for an answer without a body."""
-    read = [source.read_at for source in dataset.sources if source.read_at is not None]
-    return {"Shuqiao-Read-At": min(read).isoformat()} if read else {}
 
 
 def _nothing(dataset: DatasetState, then: datetime | None) -> Problem:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from registry.credit import discrepancies as kept
 from registry.domain.credit.discrepancies import discrepancies
 from registry.storage.reads import credit_counts
 from registry.storage.reads.pool import Pool
+from tests.credit.enterprise_file import asked
 from tests.credit.enterprise_file.town import SOURCES, Town, body, enterprise, record, taxpayer, uscc
 
 
@@ -87,17 +87,17 @@ def test_a_discrepancy_is_opened_for_who_is_not_authoritative_and_closed_by_the_
     town.follow()
 
     assert town.conflicts() == [(uscc(1), "legal_representative", "tax", "李某", "王某")]
-    (opened,) = kept.of_department(town.connection, "tax")
+    (opened,) = asked.discrepancies(town.connection, "tax")
     assert (opened.entity, opened.dataset, opened.key, opened.opened_at) == (uscc(1), "tax_registration", "1", town.now)
     assert opened.authoritative_department == "market-supervision"
-    assert kept.of_department(town.connection, "market-supervision") == []
+    assert asked.discrepancies(town.connection, "market-supervision") == []
 
     town.later(days=2)
     town.say("tax_registration", {"1": taxpayer(1)})
     town.follow()
 
     assert town.conflicts() == []
-    (closed,) = kept.of_department(town.connection, "tax", closed=True)
+    (closed,) = asked.discrepancies(town.connection, "tax", closed=True)
     assert (closed.id, closed.closed_because, closed.closed_at) == (opened.id, "corrected", town.now)
 
 
@@ -105,12 +105,12 @@ def test_it_stays_the_same_one_while_the_two_disagree_otherwise(town: Town) -> N
     town.say("legal_entity", {"1": enterprise(1)})
     town.say("tax_registration", {"1": taxpayer(1, name="乙")})
     town.follow()
-    (before,) = kept.of_entity(town.connection, uscc(1))
+    (before,) = asked.discrepancies(town.connection, entity=uscc(1))
     town.later(days=1)
     town.say("tax_registration", {"1": taxpayer(1, name="丙")})
     town.follow()
 
-    (after,) = kept.of_entity(town.connection, uscc(1))
+    (after,) = asked.discrepancies(town.connection, entity=uscc(1))
     assert (after.id, after.opened_at, after.value) == (before.id, before.opened_at, "丙")
 
 
@@ -123,7 +123,7 @@ def test_it_says_whether_the_other_side_changed_or_a_record_is_gone(town: Town) 
     town.end("legal_entity", "3")
     town.follow()
 
-    closed = kept.of_department(town.connection, "tax", closed=True)
+    closed = asked.discrepancies(town.connection, "tax", closed=True)
     assert {found.entity: found.closed_because for found in closed} == {
         uscc(1): "authority_changed",
         uscc(2): "gone",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from registry.credit import findings
 from registry.credit.enterprise_file import china_day
-from registry.credit.findings import Finding
 from registry.domain.credit.working_days import default_calendar
+from tests.credit.enterprise_file import asked
 from tests.credit.enterprise_file.town import Town, penalty, uscc
 
 CALENDAR = default_calendar(assume_weekdays=True)
@@ -29,8 +29,8 @@ def working_days_ago(count: int) -> str:
     return day.isoformat()
 
 
-def of(town: Town, *, closed: bool = False) -> list[Finding]:
-    return findings.of_department(town.connection, "credit", closed=closed)
+def of(town: Town, *, closed: bool = False) -> list[SimpleNamespace]:
+    return asked.findings(town.connection, "credit", closed=closed)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from registry.credit import matching
 from registry.credit.matching import MatchDecided, UnknownMatch
 from registry.domain.credit.cases import CreditRefused
+from tests.credit.enterprise_file import asked
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, uscc
 
 NAME = "桥州天成1餐饮有限公司"
@@ -31,11 +33,11 @@ def listed(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def states(town: Town, key: str = "s") -> list[tuple[str, str]]:
-    return [(found.entity, found.state) for found in matching.of_record(town.connection, "serious_dishonesty", key)]
+    return [(found.entity, found.state) for found in asked.matches(town.connection, "serious_dishonesty", key)]
 
 
-def the_candidate(town: Town) -> matching.Match:
-    (found,) = matching.candidates(town.connection)
+def the_candidate(town: Town) -> SimpleNamespace:
+    (found,) = asked.candidates(town.connection)
     return found
 
 
@@ -44,7 +46,7 @@ def test_the_rule_puts_the_record_into_the_enterprises_file(town: Town) -> None:
     town.say("serious_dishonesty", {"s": listed(1)})
     town.follow()
 
-    (found,) = matching.of_record(town.connection, "serious_dishonesty", "s")
+    (found,) = asked.matches(town.connection, "serious_dishonesty", "s")
     assert (found.entity, found.state) == (uscc(1), "accepted")
     assert found.decided_by == "rule:same_name_division_and_representative"
     (entry,) = town.file(1).lists["serious_dishonesty"]
@@ -94,7 +96,7 @@ def test_the_file_of_a_past_day_has_what_was_matched_then(town: Town) -> None:
     ((town.now,),) = town.rows("SELECT clock_timestamp()")
     town.follow()
     ((between,),) = town.rows("SELECT clock_timestamp()")
-    (found,) = matching.of_record(town.connection, "serious_dishonesty", "s")
+    (found,) = asked.matches(town.connection, "serious_dishonesty", "s")
     ((town.now,),) = town.rows("SELECT clock_timestamp()")
     matching.undo(town.connection, found.id, by="clerk", reason="另一企业", now=town.now)
 
@@ -106,7 +108,7 @@ def test_what_was_undone_is_not_accepted_again_by_the_rule(town: Town) -> None:
     town.say("legal_entity", {"1": enterprise(1)})
     town.say("serious_dishonesty", {"s": listed(1)})
     town.follow()
-    (found,) = matching.of_record(town.connection, "serious_dishonesty", "s")
+    (found,) = asked.matches(town.connection, "serious_dishonesty", "s")
     matching.undo(town.connection, found.id, by="clerk", reason="另一企业", now=town.now)
     town.say("legal_entity", {"1": enterprise(1, business_scope="餐饮服务")})
     town.follow()
@@ -135,7 +137,7 @@ def test_a_record_that_gets_its_code_or_ends_needs_no_match(town: Town) -> None:
     town.follow()
 
     assert states(town) == [(uscc(1), "lapsed")]
-    assert matching.candidates(town.connection) == []
+    assert asked.candidates(town.connection) == []
     (entry,) = town.file(1).lists["serious_dishonesty"]
     assert not entry.provenance.matched
     assert town.rows("SELECT FROM registry.record_without_code") == []
@@ -149,7 +151,7 @@ def test_another_enterprise_of_the_same_name_takes_the_rules_acceptance_back(tow
     town.say("legal_entity", {"7": enterprise(7, name=NAME, division="330212", legal_representative="李某")})
     town.follow()
 
-    assert [found.state for found in matching.of_record(town.connection, "serious_dishonesty", "s")] == [
+    assert [found.state for found in asked.matches(town.connection, "serious_dishonesty", "s")] == [
         "lapsed",
         "candidate",
         "candidate",
@@ -164,7 +166,7 @@ def test_a_name_that_another_enterprise_once_bore_is_for_a_person(town: Town) ->
     town.say("serious_dishonesty", {"s": listed(1)})
     town.follow()
 
-    found = {each.entity: each for each in matching.candidates(town.connection)}
+    found = {each.entity: each for each in asked.candidates(town.connection)}
     assert found[uscc(1)].features["name"] == "same"
     assert found[uscc(7)].features["name"] == "former"
 
@@ -175,7 +177,7 @@ def test_an_old_registration_number_with_the_very_name_is_accepted(town: Town) -
     town.say("administrative_penalty", {"p": record})
     town.follow()
 
-    (found,) = matching.of_record(town.connection, "administrative_penalty", "p")
+    (found,) = asked.matches(town.connection, "administrative_penalty", "p")
     assert (found.entity, found.decided_by) == (uscc(1), "rule:same_identifier_and_name")
     assert [entry.provenance.matched for entry in town.file(1).lists["penalties"]] == [True]
 
@@ -187,7 +189,7 @@ def test_an_old_number_alone_makes_a_candidate_whichever_comes_first(town: Town)
     )  # fmt: skip
     town.say("administrative_penalty", {"p": record})
     town.follow()
-    assert matching.candidates(town.connection) == []
+    assert asked.candidates(town.connection) == []
     town.say("legal_entity", {"1": enterprise(1)})
     town.follow()
 
@@ -207,7 +209,7 @@ def test_only_one_enterprise_can_be_accepted(town: Town) -> None:
     town.say("legal_entity", {"1": enterprise(1), "7": enterprise(7, name=NAME)})
     town.say("serious_dishonesty", {"s": listed(1)})
     town.follow()
-    first, second = matching.candidates(town.connection)
+    first, second = asked.candidates(town.connection)
     matching.accept(town.connection, first.id, by="clerk", reason="档案", now=town.now)
 
     with pytest.raises(MatchDecided, match="lapsed"):
@@ -233,7 +235,7 @@ def test_every_decision_stays_on_record_and_a_mistake_can_be_taken_back(town: To
     first = the_candidate(town)
     matching.reject(town.connection, first.id, by="clerk", reason="看错了", now=town.now)
     town.follow()
-    assert matching.candidates(town.connection) == []
+    assert asked.candidates(town.connection) == []
 
     reopened = matching.reopen(town.connection, first.id, by="chief", reason="应为同一企业", now=town.now)
     assert reopened.state == "lapsed"
@@ -261,7 +263,7 @@ def test_what_a_rule_undone_by_a_person_and_reopened_said_is_said_by_the_rule_ag
     town.say("legal_entity", {"1": enterprise(1)})
     town.say("serious_dishonesty", {"s": listed(1)})
     town.follow()
-    (found,) = matching.of_record(town.connection, "serious_dishonesty", "s")
+    (found,) = asked.matches(town.connection, "serious_dishonesty", "s")
     matching.undo(town.connection, found.id, by="clerk", reason="另一企业", now=town.now)
     matching.reopen(town.connection, found.id, by="clerk", reason="看错了", now=town.now)
     town.follow()
