@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from registry.credit.discrepancies import whole
 from registry.storage.reads import credit, credit_matches
 from registry.storage.reads.credit_matches import Wanted
 from registry.storage.reads.pool import Row
@@ -25,9 +26,10 @@ def discrepancies(
     closed: bool = False,
 ) -> list[SimpleNamespace]:
     pool = Within(connection)
-    return _all(
+    rows = answered(
         credit.discrepancies(pool, after=0, limit=ALL, department=department, entity=entity, is_open=not closed)
     )
+    return [SimpleNamespace(**whole(row)) for row in rows]
 
 
 def findings(connection: psycopg.Connection, department: str, *, closed: bool = False) -> list[SimpleNamespace]:

@@ -88,7 +88,8 @@ class Registry:
         return {
             "dataset": dataset, "schema": f"{dataset}@1", "key": key, "version": 1, "valid_from": self.at,
             "batch_id": 1, "matched": False, "body": orjson.dumps(body), "personal": None, "dataset_id": 1,
-            "connector": "c", "department": "credit", "confirmed_at": self.at, "disputed_since": since, "stale_since": None, "stale_reasons": None,
+            "connector": "c", "department": "credit",
+            "confirmed_at": self.at, "disputed_since": since, "stale_since": None, "stale_reasons": None,
         }  # fmt: skip
 
 
