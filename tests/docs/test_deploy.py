@@ -14,7 +14,7 @@ import yaml
 
 from registry.api.access.options import VARIABLES
 from schemas.catalogue import FOLDERS_VARIABLE
-from shuqiao.cli.application import COMMANDS
+from shuqiao.cli.application import COMMANDS, GROUPS
 from shuqiao.settings import Settings, variable
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -37,7 +37,7 @@ def assert_known(command: list[str]) -> None:
     if Path(program).name == "airflow":
         assert arguments[0] in {*AIRFLOW, "%i"}
     elif Path(program).name == "shuqiao":
-        assert arguments[0] in COMMANDS
+        assert arguments[0] in {*COMMANDS, *GROUPS}
     elif arguments[:1] == ["-m"]:
         import_module(f"{arguments[1]}.__main__")
     else:
