@@ -118,6 +118,19 @@ def test_what_was_counted_is_swept_away_when_its_time_is_over(api: Api, registry
     assert row == (2,)
 
 
+def test_a_cut_connection_is_made_anew_and_nothing_is_forgotten(api: Api, registry_url: str) -> None:
+    client = clients.add(registry_url, "bank", ["operate"])
+    for _ in range(WRONG_BY_CLIENT.at_once):
+        assert api.token(auth=(client.id, "wrong")).status_code == 401
+        with connect(registry_url) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'shuqiao-token-attempts'"
+            )
+
+    assert api.token(auth=(client.id, "wrong")).status_code == 429
+
+
 def test_two_spend_no_more_than_there_is(registry_url: str) -> None:
     import asyncio  # noqa: PLC0415
 
