@@ -164,20 +164,20 @@ def test_an_address_is_believed_from_proxies_only(peer: str, forwarded: str, add
 
 
 def test_a_client_that_asks_too_fast_is_told_when_to_come_back(start: Callable[..., Api], registry_url: str) -> None:
-    api = start(access=AccessOptions(requests_per_second=5))
+    api = start(access=AccessOptions(requests_per_second=1))
     reader, patient = api.client("operate"), api.client("operate")
     assert patient.client is not None
     credentials.limit(registry_url, patient.client.id, 1000)
 
-    answers = [reader.ask("/api/v1/batches") for _ in range(5 * WINDOW_SECONDS + 20)]
+    answers = [reader.ask("/api/v1/batches") for _ in range(WINDOW_SECONDS + 40)]
     refused = next(each for each in answers if each.status_code != 200)
 
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
     assert refused.json()["violated-policies"] == ["client"]
     assert refused.headers["Retry-After"] == "1"
-    assert refused.headers["RateLimit-Policy"] == f'"client";q={5 * WINDOW_SECONDS};w={WINDOW_SECONDS}'
+    assert refused.headers["RateLimit-Policy"] == f'"client";q={WINDOW_SECONDS};w={WINDOW_SECONDS}'
     assert refused.headers["RateLimit"] == '"client";r=0;t=1'
-    assert answers[0].headers["RateLimit"] == f'"client";r={5 * WINDOW_SECONDS - 1};t=1'
+    assert answers[0].headers["RateLimit"] == f'"client";r={WINDOW_SECONDS - 1};t=1'
     assert patient.ask("/api/v1/batches").headers["RateLimit"] == f'"client";r={1000 * WINDOW_SECONDS - 1};t=1'
     assert "RateLimit" not in api.anyone.ask("/healthz").headers
     assert refused.headers["Cache-Control"] == "no-store"
