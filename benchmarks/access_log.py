@@ -16,12 +16,10 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +31,7 @@ import aiohttp
 import orjson
 import psutil
 
-from benchmarks import keys
+from benchmarks.server import running
 from registry.api.access import clients
 from registry.api.server import serve
 from registry.api.settings import from_environment
@@ -66,20 +64,13 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.serve:
         return _serve(written=arguments.serve == "logged")
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    keys.use_own(folder)
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, folder):
         url = server.conninfo()
         migrate(url)
         _fill(url)
         for result in (*_appends(url, arguments.seconds), *_reads(url, folder, arguments.seconds), _checked(url)):
             sys.stdout.write(json.dumps(result) + "\n")
             sys.stdout.flush()
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder)
     return 0
 
 

@@ -12,10 +12,8 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from datetime import timedelta
@@ -26,6 +24,7 @@ import orjson
 import psutil
 import requests
 
+from benchmarks.server import running
 from registry.api.access import clients
 from registry.domain.batches import Limits, Mode
 from registry.domain.grants.terms import Terms
@@ -51,19 +50,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=int(os.environ.get("RECORDS", "1000000")))
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, folder):
         url = server.conninfo()
         migrate(url)
         _fill(url, arguments.records)
         for form, coding in (("ndjson", "identity"), ("ndjson", "zstd"), ("csv", "identity"), ("parquet", "identity")):
             sys.stdout.write(json.dumps(_exported(url, folder, form, coding)) + "\n")
             sys.stdout.flush()
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder)
     return 0
 
 

@@ -37,14 +37,13 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import keys
+from benchmarks.server import running
 from connectors.manifest import load
 from registry.domain.batches import BatchReport, State
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
 from shuqiao import ingest
-from shuqiao.stack import postgres
 from shuqiao.stack.postgres import EmbeddedPostgres
 
 MANIFEST = Path(__file__).parent / "ingest.yaml"
@@ -69,15 +68,8 @@ def main() -> int:
     parser.add_argument("--without-dlt", action="store_true", default=os.environ.get("DLT") == "0")
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    keys.use_own(folder)
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, _):
         figures = measure(server, arguments.rows, arguments.runs, console, with_dlt=not arguments.without_dlt)
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"bench": "ingest", "figures": figures}))
     return 0
 

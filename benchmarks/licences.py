@@ -19,10 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -38,7 +36,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import keys
+from benchmarks.server import running
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
 from registry.credentials import build, status_list, trust_list
@@ -58,7 +56,6 @@ from registry.signing.master_key import MasterKey
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
-from shuqiao.stack import postgres
 from shuqiao.stack.postgres import EmbeddedPostgres
 
 BASE = "http://127.0.0.1:8000"
@@ -77,15 +74,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=int(os.environ.get("RUNS", "3")))
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    keys.use_own(folder)
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, folder):
         figures = measure(server, folder, arguments.rows, arguments.runs, console)
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"bench": "licences", "figures": figures}))
     return 0
 

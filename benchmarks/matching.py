@@ -17,15 +17,12 @@ import argparse
 import json
 import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -33,7 +30,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import keys
+from benchmarks.server import running
 from registry.credit import keeping
 from registry.domain.batches import Limits, Mode
 from registry.domain.credit.sources import SourceEditions, default_sources
@@ -45,7 +42,6 @@ from registry.intake.staging import Staging
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
-from shuqiao.stack import postgres
 
 CITY = "桥州"
 DIVISIONS = {"330203": "海曙区", "330205": "江北区", "330206": "北仑区", "330212": "鄞州区", "330281": "余姚市"}
@@ -105,19 +101,12 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=int(os.environ.get("ROWS", "100000")))
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    keys.use_own(folder)
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, _):
         with psycopg.connect(server.conninfo(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE matching")
         url = server.conninfo("matching")
         migrate(url)
         figures, by_kind = measure(url, arguments.rows)
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
     table = Table(title=f"records without a code among {figures['enterprises']:,} enterprises")
     for heading in ("planted", "records", "by rule, right", "by rule, wrong", "its own among the candidates"):
         table.add_column(heading, justify="left" if heading == "planted" else "right")

@@ -22,10 +22,8 @@ import argparse
 import json
 import os
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -35,16 +33,15 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import keys
 from benchmarks.credit import reading
 from benchmarks.credit.city import Made, penalty, rating, registration, uscc
 from benchmarks.credit.fill import change, fill
+from benchmarks.server import running
 from registry.credit import evaluations
 from registry.credit.enterprise_file import china_day
 from registry.domain.credit.scorecard import SCORECARDS, Scorecard, load_scorecard
 from registry.storage.database import connect
 from registry.storage.migrate import migrate
-from shuqiao.stack import postgres
 from shuqiao.stack.postgres import EmbeddedPostgres
 
 CARD = SCORECARDS / "enterprise_credit" / "1.yaml"
@@ -65,15 +62,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=int(os.environ.get("REQUESTS", str(REQUESTS))))
     arguments = parser.parse_args()
     console = Console(stderr=False, width=110)
-    folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
-    keys.use_own(folder)
-    server = postgres.initialise(folder / "data", postgres.free_port())
-    process = postgres.start(server, folder / "log")
-    try:
+    with running() as (server, folder):
         figures = measure(server, folder, arguments.enterprises, arguments.runs, arguments.requests, console)
-    finally:
-        postgres.stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"bench": "credit", "figures": figures}))
     good = figures["evaluate_1m_s"] < TARGET_SECONDS and figures["entity_p99_ms"] < TARGET_MILLISECONDS
     return 0 if good and not figures["entity_errors"] else 1

@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from registry.api import problems
 from registry.api.access.grant_refusals import refusal as grant_refusal
@@ -121,6 +122,31 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.api = state
     app.state.signs_the_log = True
+    app.router.routes.extend(_routes())
+    app.add_middleware(Idempotent)
+    app.add_middleware(Logged)
+    app.add_middleware(Compressed)
+    app.add_middleware(Signed)
+    app.add_middleware(Envelope, settings=settings, places=state.places)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ReadError, _unreadable)
+    app.add_exception_handler(PersonalKeysError, _sealed)
+    app.add_exception_handler(LicenceServiceError, _refused)
+    app.add_exception_handler(UnknownLicenceType, _typeless)
+    app.add_exception_handler(CreditRefused, _credit_refused)
+    app.add_exception_handler(NoCaseRules, _no_case_rules)
+    app.add_exception_handler(GrantError, _grant_refused)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    check_rules(app)
+    return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route, put together once for a process: what they answer from is the application's state."""
+    router = APIRouter()
     for module in (
         token,
         catalogue,
@@ -148,32 +174,15 @@ def create_app(settings: ApiSettings) -> FastAPI:
         audit,
         grants,
     ):
-        app.include_router(module.router, prefix=PREFIX)
-    app.include_router(authorization_server.router)
-    app.include_router(licences.addresses)
+        router.include_router(module.router, prefix=PREFIX)
+    router.include_router(authorization_server.router)
+    router.include_router(licences.addresses)
     for module in (issuers, status, credentials, sharing_service, verification, credit_pages, health, problem_pages):
-        app.include_router(module.router)
-    for router in (catalogue.addresses, catalogue_pages.router, manual.router):
-        app.include_router(router)
-    app.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
-    app.add_middleware(Idempotent)
-    app.add_middleware(Logged)
-    app.add_middleware(Compressed)
-    app.add_middleware(Signed)
-    app.add_middleware(Envelope, settings=settings, places=state.places)
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ReadError, _unreadable)
-    app.add_exception_handler(PersonalKeysError, _sealed)
-    app.add_exception_handler(LicenceServiceError, _refused)
-    app.add_exception_handler(UnknownLicenceType, _typeless)
-    app.add_exception_handler(CreditRefused, _credit_refused)
-    app.add_exception_handler(NoCaseRules, _no_case_rules)
-    app.add_exception_handler(GrantError, _grant_refused)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    check_rules(app)
-    return app
+        router.include_router(module.router)
+    for addresses in (catalogue.addresses, catalogue_pages.router, manual.router):
+        router.include_router(addresses)
+    router.add_api_route(f"{PREFIX}/openapi.json", _description, dependencies=[Public], include_in_schema=False)
+    return tuple(router.routes)
 
 
 def _expect_place(place: str) -> None:

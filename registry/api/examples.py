@@ -22,6 +22,9 @@ BATCH, REFUSAL, MATCH, CASE, GROUP, GRANT, GRANT_REQUEST = 1001, 1002, 1003, 100
 
 PARAMETERS: Mapping[tuple[str, str], object] = {
     ("path", "dataset"): "legal_entity",
+    ("path", "entity"): USCC,
+    ("path", "enterprise"): USCC,
+    ("path", "subscription"): "sub_0a1b2c3d4e5f60718293a4b5",
     ("path", "batch"): BATCH,
     ("path", "refusal"): REFUSAL,
     ("path", "copy"): COPY,

@@ -123,9 +123,7 @@ def _look_after(places: Sequence[Place], begin: Callable[[Place], int]) -> None:
                 signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
 
 
-def _begin(
-    place: Place, places: Sequence[Place], kept: int, mask: Iterable[int], work: Callable[[Place], None]
-) -> int:
+def _begin(place: Place, places: Sequence[Place], kept: int, mask: Iterable[int], work: Callable[[Place], None]) -> int:
     """Fork; the worker's process id. Does not return in the worker."""
     pid = os.fork()
     if pid:

@@ -93,23 +93,6 @@ def by_digest(connection: psycopg.Connection, request_digest: bytes) -> Case | N
     return found[0] if found else None
 
 
-def of_entity(connection: psycopg.Connection, entity: str) -> list[Case]:
-    """The cases of an enterprise, the newest first."""
-    return _cases(connection, "WHERE c.entity = %s ORDER BY c.id DESC", (entity,))
-
-
-def of_department(
-    connection: psycopg.Connection, department: str, *, only_open: bool = True, after: int = 0, limit: int = 100
-) -> list[Case]:
-    """The cases that a department has to decide, or decided, in the order of their filing."""
-    still_open = " AND c.decided_at IS NULL" if only_open else ""
-    return _cases(
-        connection,
-        f"WHERE c.department = %s AND c.id > %s{still_open} ORDER BY c.id LIMIT %s",
-        (department, after, limit),
-    )
-
-
 def open_case(connection: psycopg.Connection, kind: Kind, dataset_id: int, key: str) -> Case | None:
     """The open case of a kind about a record; there is one at most."""
     found = _cases(

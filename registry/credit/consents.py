@@ -237,12 +237,6 @@ def one(connection: psycopg.Connection, consent_id: str) -> Consent | None:
     return None if row is None else _consent(row)
 
 
-def of_entity(connection: psycopg.Connection, entity: str) -> list[Consent]:
-    """The consents of an enterprise, the newest first, ended ones too."""
-    rows = connection.execute(f"{_CONSENT} WHERE entity = %s ORDER BY created_at DESC, id".encode(), (entity,))
-    return [_consent(row) for row in rows]
-
-
 def uses(
     connection: psycopg.Connection, consent_id: str, *, after: int = 0, limit: int | None = None
 ) -> list[ConsentUse]:

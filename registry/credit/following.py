@@ -116,10 +116,13 @@ def register(connection: psycopg.Connection, name: str, datasets: Sequence[str])
             " VALUES (%s, pg_snapshot_xmin(pg_current_snapshot()), 0, '{}') ON CONFLICT DO NOTHING",
             (name,),
         )
-        # A registry that was moved to another cluster counts transactions anew: all is gone through again.
+        # A registry that was moved to another cluster counts transactions anew, and the feed is not kept for ever:
+        # where it no longer reaches back to the follower, all is gone through again.
         connection.execute(
-            "UPDATE registry.follower SET followed_xid = pg_snapshot_xmin(pg_current_snapshot()), followed_seq = 0,"
-            " first_load = '{}' WHERE name = %s AND followed_xid > pg_snapshot_xmax(pg_current_snapshot())",
+            "UPDATE registry.follower f SET followed_xid = pg_snapshot_xmin(pg_current_snapshot()), followed_seq = 0,"
+            " first_load = '{}' FROM registry.change_horizon h WHERE f.name = %s"
+            " AND (f.followed_xid > pg_snapshot_xmax(pg_current_snapshot())"
+            " OR (h.xid, h.seq) > (f.followed_xid, f.followed_seq))",
             (name,),
         )
         row = connection.execute(

@@ -34,7 +34,7 @@ ACTION = "DELIVER /api/v1/subscriptions/{subscription}"
 OWN_READ = 200
 """Changes that a subscription behind the window reads in one go."""
 HANDSHAKES = 10
-"""So often a receiver is asked whether it agrees, less and less often, for some ten minutes."""
+"""So often a receiver is asked whether it agrees, less and less often, for some five minutes."""
 _PROCESS = secrets.token_hex(6)
 
 

@@ -145,6 +145,7 @@ class Keeper:
         self._catalogue = catalogue
         self._held: set[int] = set()
         self._loaded: set[int] = set()
+        self._leaving: frozenset[int] = frozenset()
         self._seen = datetime.min.replace(tzinfo=UTC)
         self._entitlements = none_yet()
         self._connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (_LOCKS, _PRESENT))
@@ -238,7 +239,7 @@ class Keeper:
         """Give up what is too much, take what is free and there is room for; what is still to be given up."""
         part = self._part()
         for shard in sorted(self._held)[part:]:
-            if shard not in busy:
+            if shard in self._leaving and shard not in busy:  # told before: nothing of it has begun since
                 self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCKS, shard))
                 self._held.discard(shard)
                 self._loaded.discard(shard)
@@ -248,7 +249,8 @@ class Keeper:
             row = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCKS, shard)).fetchone()
             if row is not None and row[0]:
                 self._held.add(shard)
-        return frozenset(sorted(self._held)[part:])
+        self._leaving = frozenset(sorted(self._held)[part:])
+        return self._leaving
 
     def _changed(self) -> Sequence[Stored]:
         """Subscriptions that somebody changed since the last look, and all of shards that were just taken."""

@@ -154,21 +154,24 @@ def held(
     client_id: str | None = None,
     dataset: str | None = None,
     departments: Sequence[str] | None = None,
+    own: str | None = None,
     ended: bool = False,
 ) -> list[HeldGrant]:
     """Grants by client and dataset, the newest version first; ``ended``: also those that ended.
 
-    ``departments``: only of datasets that they own.
+    ``departments``: only of datasets that they own; with ``own``: also those of that client.
     """
     return _grants(
         connection,
-        "(%(client)s::text IS NULL OR g.client_id = %(client)s) AND (%(dataset)s::text IS NULL OR g.dataset ="
-        " %(dataset)s) AND (%(ended)s OR g.ended_at IS NULL) AND (%(departments)s::text[] IS NULL OR g.dataset IN"
+        "(%(client)s::text IS NULL OR g.client_id = %(client)s)"
+        " AND (%(dataset)s::text IS NULL OR g.dataset = %(dataset)s) AND (%(ended)s OR g.ended_at IS NULL)"
+        " AND (%(departments)s::text[] IS NULL OR g.client_id = %(own)s OR g.dataset IN"
         " (SELECT name FROM registry.dataset WHERE department = ANY(%(departments)s::text[])))",
         {
             "client": client_id,
             "dataset": dataset,
             "departments": None if departments is None else list(departments),
+            "own": own,
             "ended": ended,
         },
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from fastapi import FastAPI
 
 from registry.api.access.clients import NewClient
 from registry.api.server import ApiServer
@@ -124,7 +125,9 @@ def start(settings: ApiSettings) -> Iterator[Callable[..., Api]]:
             server = stack.enter_context(serving(changed))
             session = stack.enter_context(requests.Session())
             session.trust_env = False
-            declared.check(session, server.config.app)
+            app = server.config.app
+            assert isinstance(app, FastAPI)
+            declared.check(session, app)
             return Api(f"http://127.0.0.1:{server.bound_port}", changed, session, server)
 
         yield started

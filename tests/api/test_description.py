@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from registry.api import problems
 from registry.api.app import create_app
 from registry.api.problems import TYPES
+from registry.api.routes.problems import FAULTS
 from registry.api.settings import ApiSettings
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
@@ -92,3 +95,33 @@ def test_every_type_of_problem_leads_to_its_page(api: Api) -> None:
         assert (page["type"], page["status"], page["fault"]) == (kind.address, kind.status, kind.fault)
         assert page["advice"]["zh"]
     assert api.anyone.ask("/problems/nothing").status_code == 404
+
+
+def test_people_get_a_page_where_programs_get_json(api: Api) -> None:
+    for path in ("/problems", "/problems/busy"):
+        page = api.anyone.ask(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "系统繁忙" in page.text
+        assert "/problems/busy" in page.text
+        assert "Accept" in page.headers["Vary"]
+        for accept in ("application/json", "*/*"):
+            assert api.anyone.ask(path, headers={"Accept": accept}).headers["Content-Type"] == "application/json"
+
+
+def test_every_type_of_problem_says_in_both_languages_whose_fault_it_is_and_what_to_do() -> None:
+    for name, kind in TYPES.items():
+        assert kind.address == f"/problems/{name}"
+        assert kind.fault in FAULTS
+        for zh, en in ((kind.zh, kind.en), (kind.advice_zh, kind.advice_en)):
+            assert re.search(r"[\u4e00-\u9fff]", zh), name
+            assert re.search(r"[A-Za-z]{3}", en), name
+        if kind.fault == "hub" and kind.status == 503:
+            assert kind.retry_after, name
+    raised = {each for each in vars(problems).values() if isinstance(each, problems.ProblemType)}
+    assert raised == set(TYPES.values())
+
+
+def test_every_type_of_problem_is_declared_somewhere(settings: ApiSettings) -> None:
+    text = str(described(settings)["paths"])
+
+    assert [name for name in TYPES if f"'/problems/{name}'" not in text] == ["method-not-allowed"]

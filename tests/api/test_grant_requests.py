@@ -131,6 +131,10 @@ def test_a_client_takes_back_only_what_it_asked_for(office: Office) -> None:
     number = office.filed()
 
     assert post(office.other, f"/requests/{number}/withdraw").status_code == 404
+    assert office.other.get("/grants/requests")["requests"] == []
+    for nasty in ("\0", "a\0b"):
+        assert office.other.ask("/api/v1/grants", dataset=nasty).status_code == 400
+        assert office.other.ask("/api/v1/grants", client=nasty).status_code == 400
     assert post(office.hub, f"/requests/{number}/withdraw").status_code == 403
     assert done(office.bank, f"/requests/{number}/withdraw")["state"] == "withdrawn"
     assert post(office.hub, f"/requests/{number}/check").status_code == 409
@@ -231,6 +235,11 @@ def test_the_report_names_what_ends_what_nobody_uses_and_what_is_late(office: Of
         {"legal_basis": ""},
         {"statement": ""},
         {"valid_until": "2020-01-01T00:00:00Z"},
+        {"valid_until": "2027-01-01T00:00:00"},
+        {"valid_until": "9999-12-31T23:59:59-23:59"},
+        {"statement": "a\u0000b"},
+        {"rows": {"a\u0000b": ["x"]}},
+        {"fields": ["\ud800"]},
         {"unknown": 1},
     ],
     ids=str,

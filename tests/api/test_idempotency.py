@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +26,7 @@ from registry.api.settings import ApiSettings
 from registry.storage import once
 from registry.storage.database import connect
 from registry.storage.once import Claim, ClaimLost, Met
+from shuqiao.stack import postgres as embedded
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises
 
@@ -246,3 +253,51 @@ def test_every_write_of_a_client_takes_a_name_or_says_why_not(settings: ApiSetti
                 operation = description["paths"][route.path_format][method]
                 assert "Idempotency-Key" in {each["name"] for each in operation["parameters"]}, path
                 assert {"409", "422"} <= set(operation["responses"]), path
+
+
+def test_a_process_killed_in_the_middle_of_a_write_leaves_it_to_the_next_one(
+    start: Callable[..., Api], registry_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    survivor = start(public_url="http://127.0.0.1:9")  # one hub: both take the same tokens
+    client = survivor.client("read:legal_entity")
+    port = embedded.free_port()
+    environment = os.environ | {
+        "SHUQIAO_DATABASE_URL": registry_url,
+        "SHUQIAO_TOKEN_KEY": str(survivor.settings.token_key),
+        "SHUQIAO_RUN_DIR": str(tmp_path),
+        "SHUQIAO_PUBLIC_URL": survivor.settings.public_url,
+        "SHUQIAO_API_WORKERS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "registry.api", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        with ThreadPoolExecutor(1) as pool, psycopg.connect(registry_url) as lock:
+            until(lambda: requests.get(f"{address}/healthz", timeout=2).status_code == 200)
+            lock.execute("LOCK TABLE registry.export")
+            asked = pool.submit(send, client, "k-7", wanted(), address=address)
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'registry.export'::regclass"
+            until(lambda: lock.execute(waits.encode()).fetchone() == (1,))
+            process.kill()
+            process.wait()
+            assert isinstance(asked.exception(30), requests.ConnectionError)
+            lock.rollback()
+    finally:
+        process.kill()
+        process.wait()
+    assert kind(send(client, "k-7", wanted())) == (409, "still-under-way")
+    monkeypatch.setattr(once, "LEASE", timedelta(0))
+    until(lambda: send(client, "k-7", wanted()).status_code == 201)
+    assert begun(registry_url) == 1
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(requests.ConnectionError):
+            if happened():
+                return
+        time.sleep(0.05)
+    raise AssertionError

@@ -17,6 +17,7 @@ import pytest
 from registry.api.bulk import forms
 from registry.api.routes.bulk import exports
 from registry.domain.bulk.cells import unguarded
+from registry.intake import upkeep
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api
@@ -236,3 +237,26 @@ def test_an_empty_dataset_is_one_empty_part(api: Api, feed: Feed) -> None:
     reader = api.client("read:legal_entity")
     fetched = fetch(reader, begun(reader))
     assert (fetched.parts, fetched.records) == ([b""], 0)
+
+
+def test_nightly_upkeep_forgets_exports_that_ended_long_ago_and_names_of_yesterday(
+    api: Api, feed: Feed, registry_url: str
+) -> None:
+    del feed
+    reader = api.client("read:legal_entity")
+    answer = post(reader, "/datasets/legal_entity/exports", {}, **{"Idempotency-Key": "k"})
+    fetch(reader, answer.json())
+    kept = begun(reader)
+    with connect(registry_url) as connection:
+        upkeep.tidy(connection)
+        assert connection.execute("SELECT count(*) FROM registry.export_part").fetchone() == (1,)
+        connection.execute(
+            "UPDATE registry.export SET as_of = as_of - interval '32 d', expires_at = expires_at - interval '32 d'"
+            " WHERE id <> %s",
+            (kept["id"],),
+        )
+        connection.execute("UPDATE registry.idempotency_key SET claimed_at = claimed_at - interval '25 h'")
+        upkeep.tidy(connection)
+        for table, left in (("export", 1), ("export_part", 0), ("idempotency_key", 0)):
+            found = connection.execute(f"SELECT count(*) FROM registry.{table}".encode()).fetchone()
+            assert found == (left,), table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -233,3 +234,47 @@ def test_a_changed_grant_counts_for_the_next_event(desk: Desk, receiver: Receive
         uscc(2),
         None,
     )
+
+
+def test_after_the_database_was_away_everything_goes_on(desk: Desk, receiver: Receiver) -> None:
+    feed = enterprises(desk.url)
+    feed.publish([enterprise(1)])
+    desk.subscribe(receiver)
+    desk.deliver()
+    receiver.wait_for(1)
+    for number in (2, 3):
+        with connect(desk.url) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        feed.publish([enterprise(number)])
+        receiver.wait(lambda number=number: uscc(number) in {each["subject"] for each in receiver.events}, 30)  # type: ignore[misc]
+
+
+def test_a_grant_that_runs_out_pauses_its_subscriptions_also_where_nothing_happens(
+    desk: Desk, receiver: Receiver
+) -> None:
+    enterprises(desk.url).publish([enterprise(1)])
+    client = desk.client("legal_entity")
+    granting.grant(desk.url, client, "legal_entity", valid_until=datetime.now(UTC) + timedelta(seconds=2))
+    subscription, _ = desk.subscribe(receiver, client=client)
+    desk.deliver()
+
+    shown = desk.wait(subscription, lambda each: each.state is State.PAUSED)
+
+    assert shown.reason is Reason.GRANT_ENDED
+
+
+def test_a_daily_quota_stops_the_sending_until_the_next_day(desk: Desk, receiver: Receiver) -> None:
+    enterprises(desk.url).publish([enterprise(number) for number in range(3)])
+    client = desk.client("legal_entity")
+    granting.grant(desk.url, client, "legal_entity", daily_quota=2)
+    subscription, _ = desk.subscribe(receiver, client=client)
+    desk.deliver()
+
+    shown = desk.wait(subscription, lambda each: each.delivered == 2 and each.next_attempt_at is not None)
+    desk.stop()
+
+    assert shown.last_error == "the grant's daily quota is used up"
+    assert len(receiver.events) == 2

@@ -50,7 +50,7 @@ def grant(fields: frozenset[str] | None) -> Grant:
     return Grant(1, "bank", "thing", fields, frozenset(), {}, "thing@1", datetime(2030, 1, 1, tzinfo=UTC), None)
 
 
-@given(fields=st.none() | st.frozensets(st.sampled_from([*SCHEMA["properties"], *HOLDS]), min_size=1))  # type: ignore[misc]
+@given(fields=st.none() | st.frozensets(st.sampled_from([*SCHEMA["properties"], *HOLDS]), min_size=1))
 def test_a_personal_value_is_in_clear_only_where_it_is_named(
     catalogue: Catalogue, fields: frozenset[str] | None
 ) -> None:

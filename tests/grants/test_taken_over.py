@@ -52,11 +52,11 @@ def test_what_clients_read_by_scope_they_read_by_grants_of_a_year(database: str)
         given = connection.execute(
             "SELECT client_id, dataset, schema, fields, valid_until FROM registry.access_grant ORDER BY 1, 2"
         ).fetchall()
-        scopes = dict(connection.execute("SELECT id, scopes FROM registry.client").fetchall())
+        rows = connection.execute("SELECT id, scopes FROM registry.client").fetchall()
     assert [row[:4] for row in given] == [
         ("all", "legal_entity", "legal_entity@1", None),
         ("all", "permit", "permit@1", None),
         ("one", "legal_entity", "legal_entity@1", None),
     ]
     assert all(timedelta(days=364) < row[4] - datetime.now(UTC) <= timedelta(days=366) for row in given)
-    assert scopes == {"one": ["credit:public"], "all": ["operate"], "none": ["operate"], "gone": []}
+    assert dict(rows) == {"one": ["credit:public"], "all": ["operate"], "none": ["operate"], "gone": []}

@@ -9,6 +9,9 @@ from registry.credit.case_reads import Case
 from registry.credit.cases import ConditionsUnmet, Handling
 from registry.domain.credit.cases import is_open
 from registry.storage.database import connect
+from registry.storage.reads import credit_cases
+from registry.storage.reads.credit_cases import Wanted
+from registry.storage.reads.within import Within, answered
 from tests.credit.cases.town import HUB, NOW, OFFICER, filing
 
 RECORDS = 8
@@ -32,7 +35,10 @@ def file(url: str) -> None:
 def decide(url: str) -> None:
     """Every open case to its end: repairs are granted, objections granted, refused and annulled in turn."""
     with connect(url) as connection:
-        for case in case_reads.of_department(connection, OFFICER.department or ""):
+        wanted = Wanted(department=OFFICER.department, is_open=True)
+        for row in answered(credit_cases.page(Within(connection), wanted, None, after=0, limit=1000)):
+            case = case_reads.one(connection, row["id"])
+            assert case is not None
             current = case
             while is_open(current.state):
                 if current.state == "filed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from registry.api.models import Answer
 from registry.domain.grants.requests import State
@@ -104,7 +104,7 @@ class GrantTerms(BaseModel):
     purposes: Purposes
     case_number: bool = Field(default=False, description="Each request will name its case 每次须给出业务编号")
     rows: Rows = Field(default_factory=dict)
-    valid_until: datetime | None = Field(default=None, description="Null: as long as is usual, a year 有效期至")
+    valid_until: AwareDatetime | None = Field(default=None, description="Null: as long as is usual, a year 有效期至")
     daily_quota: Quota = None
 
 

@@ -31,6 +31,7 @@ router = APIRouter(prefix="/grants", tags=["grants"])
 
 Asked = Annotated[int, Path(alias="asked", ge=1, lt=1 << 63, description="Number of the request 申请编号")]
 Given = Annotated[int, Path(alias="grant", ge=1, lt=1 << 63, description="Number of the grant 授权编号")]
+NO_NUL = r"^[^\u0000]*$"
 Days = Annotated[int | None, Query(ge=1, le=3660, description="Days; left out: as the rules have it 天数")]
 
 
@@ -38,17 +39,27 @@ Days = Annotated[int | None, Query(ge=1, le=3660, description="Days; left out: a
 async def listed(
     request: Request,
     caller: KnownClient,
-    dataset: Annotated[str | None, Query(max_length=63, description="Only of this dataset 数据集")] = None,
-    client: Annotated[str | None, Query(max_length=64, description="Only of this client 客户端")] = None,
+    dataset: Annotated[
+        str | None, Query(max_length=63, pattern=NO_NUL, description="Only of this dataset 数据集")
+    ] = None,
+    client: Annotated[
+        str | None, Query(max_length=64, pattern=NO_NUL, description="Only of this client 客户端")
+    ] = None,
     ended: Annotated[bool, Query(description="Also those that were changed or revoked 含历史版本")] = False,  # noqa: FBT002
 ) -> Response:
     """Grants with how they are used: a client's own, those of a department's datasets, or all. 授权列表."""
     at = now()
 
     def work(connection: psycopg.Connection) -> list[dict[str, Any]]:
-        found = giving.held(connection, client_id=client, dataset=dataset, ended=ended)
-        seen = [grant for grant in found if _may_see(connection, caller, grant)]
-        return _grants(connection, seen, at)
+        found = giving.held(
+            connection,
+            client_id=client,
+            dataset=dataset,
+            departments=_departments(caller),
+            own=caller.client_id,
+            ended=ended,
+        )
+        return _grants(connection, found, at)
 
     return answer({"as_of": at, "grants": await state_of(request).licensing.write(work)})
 

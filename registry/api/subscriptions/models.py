@@ -71,9 +71,7 @@ class Replay(BaseModel):
 
     model_config = _with_example(after="WyJmZWVkIiw4MTIsMTAyNF0")
 
-    after: Cursor | None = Field(
-        description="A cursor of the feed; `end`; null: everything that is kept 起点"
-    )
+    after: Cursor | None = Field(description="A cursor of the feed; `end`; null: everything that is kept 起点")
 
 
 class Redelivery(BaseModel):

@@ -169,8 +169,8 @@ def test_the_same_consent_entered_twice_is_one(town: Town) -> None:
         town.consent(items=["tax_credit_rating"])
     assert refused.value.code == "evidence_used"
     other = town.consent(evidence_digest=b"\2" * 32, entity=uscc(2))
-    assert consents.of_entity(town.connection, uscc(1)) == [consent]
-    assert consents.of_entity(town.connection, uscc(2)) == [other]
+    assert [each.consent for each in consents.listed(town.connection, entity=uscc(1))] == [consent]
+    assert [each.consent for each in consents.listed(town.connection, entity=uscc(2))] == [other]
     assert consents.one(town.connection, consent.id) == consent
     assert consents.one(town.connection, "nothing") is None
 
@@ -192,7 +192,7 @@ def test_a_consent_that_is_not_sound_is_not_entered(town: Town, fields: dict[str
     with pytest.raises(CreditRefused) as refused:
         town.consent(**fields)
     assert refused.value.code == code
-    assert consents.of_entity(town.connection, uscc(1)) == []
+    assert consents.listed(town.connection, entity=uscc(1)) == []
 
 
 def test_a_consent_that_is_not_known_is_neither_used_nor_revoked(town: Town) -> None:

@@ -12,6 +12,9 @@ from registry.credit.cases import CaseUnknown, ConditionsUnmet, Handling
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.credit.repair import Evidence
 from registry.storage.database import connect
+from registry.storage.reads import credit_cases
+from registry.storage.reads.credit_cases import Wanted
+from registry.storage.reads.within import Within, answered
 from tests.credit.cases.town import (
     COMMITMENT,
     DATASET,
@@ -329,11 +332,15 @@ def test_a_case_keeps_the_rule_of_its_filing(town: Town) -> None:
 def test_cases_are_listed_for_their_department_and_their_enterprise(town: Town) -> None:
     first, second = town.file(), town.file(filing(key="P2", number=2))
     closed = town.act("withdraw", first, applicant(1))
-    read = town.connection
-    assert case_reads.of_department(read, "credit") == [second]
-    assert case_reads.of_department(read, "credit", only_open=False) == [closed, second]
-    assert case_reads.of_department(read, "tax") == []
-    assert case_reads.of_entity(read, uscc(1)) == [closed]
+
+    def listed(wanted: Wanted) -> list[int]:
+        rows = answered(credit_cases.page(Within(town.connection), wanted, None, after=0, limit=100))
+        return [row["id"] for row in rows]
+
+    assert listed(Wanted(department="credit", is_open=True)) == [second.id]
+    assert listed(Wanted(department="credit")) == [closed.id, second.id]
+    assert listed(Wanted(department="tax")) == []
+    assert listed(Wanted(entity=uscc(1))) == [closed.id]
 
 
 def test_evidence_comes_back_as_it_was_handed_in(town: Town) -> None:

@@ -134,9 +134,7 @@ class Town:
         return [(change["operation"], change["key"]) for change in self.feed()]
 
     def client(self, name: str = "bank") -> str:
-        self.connection.execute(
-            "INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name)
-        )
+        self.connection.execute("INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name))
         return name
 
     def consent(self, **fields: Any) -> Consent:

@@ -12,6 +12,7 @@ import pytest
 
 from registry.credit import following, keeping, matching
 from registry.credit.following import RecordKey
+from registry.intake import upkeep
 from registry.storage.database import connect
 from tests.credit.enterprise_file.test_matching import listed
 from tests.credit.enterprise_file.town import SOURCES, Town, enterprise, penalty, taxpayer, uscc
@@ -189,3 +190,18 @@ def test_a_follower_is_behind_as_long_as_there_is_something_to_look_at(town: Tow
     assert behind()
     town.follow()
     assert not behind()
+
+
+def test_a_follower_that_stayed_away_for_longer_than_the_feed_is_kept_goes_through_everything_again(town: Town) -> None:
+    town.say("legal_entity", {"1": enterprise(1)})
+    town.follow()
+    town.say("legal_entity", {"2": enterprise(2)})
+    town.connection.execute("SELECT registry.ensure_change_partition(now() - interval '500 days')")
+    town.connection.execute("UPDATE registry.change SET at = now() - interval '500 days'")
+    upkeep.tidy(town.connection)
+    row = town.connection.execute("SELECT count(*) FROM registry.change").fetchone()
+    assert row == (0,)
+
+    town.follow()
+
+    assert town.everything() == from_the_beginning(town)
