@@ -66,7 +66,8 @@ INVALID_ENTITY_CODE = _caller(
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
 )  # fmt: skip
 AMBIGUOUS_IDENTIFIER = ProblemType(
-    "ambiguous-identifier", 409, "source", "旧标识对应多个主体", "Records give this old identifier to several enterprises",
+    "ambiguous-identifier", 409, "source",
+    "旧标识对应多个主体", "Records give this old identifier to several enterprises",
     "改用 candidates 中的统一社会信用代码查询。", "Ask again with one of the codes in candidates.",
 )  # fmt: skip
 INVALID_REQUEST = _caller(

@@ -27,7 +27,8 @@ WITH horizon AS MATERIALIZED (
            (k.xid, k.seq) > ($1::text::xid8, $2::bigint) OR $1::text::xid8 > pg_snapshot_xmax(s.now) AS lost
     FROM (SELECT pg_current_snapshot() AS now) s, registry.change_horizon k
 )
-SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text, f.key,
+SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text,
+       f.key,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.body, o.body) END AS body,
        coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
        s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at,

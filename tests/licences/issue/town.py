@@ -180,9 +180,7 @@ class Town:
 
     def client(self, name: str) -> None:
         """A system that may ask for something."""
-        self.connection.execute(
-            "INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name)
-        )
+        self.connection.execute("INSERT INTO registry.client (id, name, scopes) VALUES (%s, %s, '{}')", (name, name))
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode(), values or None).fetchall()
