@@ -535,13 +535,18 @@ class ProblemDetails(BaseModel):
             "examples": [
                 {
                     "type": "/problems/not-granted",
-                    "title": "The token's scopes do not allow this",
+                    "title": "This is not granted to the client, or its token does not name it",
                     "title_zh": "未获授权",
                     "status": 403,
-                    "detail": "The scope read:legal_entity is needed.",
-                    "detail_zh": "需要授权范围 read:legal_entity。",
-                    "advice": "Apply to the owning department; the detail names the scope that is needed.",
-                    "advice_zh": "向资源所属部门申请授权。",
+                    "detail": "The dataset legal_entity is not granted to the client.",
+                    "detail_zh": "该客户端没有数据集 legal_entity 的授权。",
+                    "advice": (
+                        "A dataset: apply for a grant (/docs/grants), then get a new token."
+                        " Else ask the operator for what detail names."
+                    ),
+                    "advice_zh": (
+                        "数据资源：按 /docs/grants 申请授权，批准后重新取令牌；其他：请运营方授予 detail 所列范围。"
+                    ),
                     "fault": "caller",
                     "instance": "/api/v1/datasets/legal_entity/records",
                     "trace_id": "4f0c2f6f3bb7443f9a0e6c1d2b3a4958",
