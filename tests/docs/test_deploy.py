@@ -21,7 +21,8 @@ DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 TEXTS = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db", "celery", "users"}
-API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_API_WORKERS", "SHUQIAO_TOKEN_KEY", "SHUQIAO_WEBHOOK_CA_FILE", *VARIABLES}
+API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_API_WORKERS", "SHUQIAO_TOKEN_KEY", "SHUQIAO_SMALLEST_GROUP", *VARIABLES}
+DELIVERY_ONLY = {"SHUQIAO_WEBHOOK_CA_FILE"}
 KEYS = {"SHUQIAO_MASTER_KEY", "SHUQIAO_MASTER_KEY_FILE"}
 IMAGE_ONLY = {"SHUQIAO_IMAGE"}
 
@@ -52,7 +53,7 @@ def test_yaml_is_well_formed(path: Path) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_settings_that_a_file_names_are_settings_of_the_hub(path: Path) -> None:
     of_settings = {variable(name) for name in Settings.__dataclass_fields__}
-    known = of_settings | {FOLDERS_VARIABLE} | API_ONLY | IMAGE_ONLY | KEYS
+    known = of_settings | {FOLDERS_VARIABLE} | API_ONLY | DELIVERY_ONLY | IMAGE_ONLY | KEYS
 
     assert set(re.findall(r"SHUQIAO_[A-Z0-9_]+", path.read_text("utf-8"))) <= known
 
