@@ -69,6 +69,13 @@ def test_compose_names_only_services_and_volumes_that_it_has() -> None:
                 assert source in COMPOSE["volumes"], source
 
 
+def test_compose_mounts_every_folder_that_a_service_is_told_of() -> None:
+    for name, service in COMPOSE["services"].items():
+        mounted = {re.sub(":ro$", "", volume).rpartition(":")[2] for volume in service.get("volumes", [])}
+        told = {text for key, text in service.get("environment", {}).items() if f"{text}".startswith("/srv/")}
+        assert all(folder in mounted or str(Path(folder).parent) in mounted for folder in told), name
+
+
 def test_compose_publishes_ports_on_loopback_only() -> None:
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
 
