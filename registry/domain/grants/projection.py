@@ -25,6 +25,8 @@ class View:
     masked: Masked
     steps: tuple[Step, ...] = ()
     """From the version of the records down to the one in which the client gets them."""
+    unless: tuple[tuple[str, str], ...] = ()
+    """Top-level fields that name nobody's person where the record has another field, and that field."""
 
     @property
     def is_everything(self) -> bool:
@@ -36,9 +38,10 @@ class View:
         for step in self.steps:
             body = step.of(body)
         fields = self.fields
+        public = {name for name, other in self.unless if body.get(other) is not None}
         kept = dict(body) if fields is None else {name: value for name, value in body.items() if name in fields}
         for name, within in self.masked.items():
-            if name in kept:
+            if name in kept and name not in public:
                 kept[name] = _masked(kept[name], within)
         return kept
 
@@ -78,7 +81,17 @@ def view(fields: frozenset[str] | None, schema: str, catalogue: Catalogue, pinne
     masked: dict[str, Any] = {}
     for path in sorted(personal - named):
         _put(masked, path.split("/"))
-    return View(top, masked, () if pinned is None else steps(catalogue, schema, pinned))
+    down = () if pinned is None else steps(catalogue, schema, pinned)
+    return View(top, masked, down, _unless(catalogue.schema(schema)))
+
+
+def _unless(schema: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """``x-personal-unless``: the name of a party that has a unified social credit code is an organisation's."""
+    return tuple(
+        (name, field["x-personal-unless"])
+        for name, field in schema.get("properties", {}).items()
+        if isinstance(field, dict) and "x-personal-unless" in field
+    )
 
 
 def _put(masked: dict[str, Any], path: list[str]) -> None:
