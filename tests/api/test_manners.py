@@ -90,7 +90,8 @@ def test_the_log_names_the_route_and_never_what_was_asked_for(
         reader.get("/datasets/legal_entity/records", name="张三商店")
         reader.ask("/api/v1/datasets/legal_entity/records", legal_representative="张三")
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "registry.api.access"]
+    said = [record.getMessage() for record in caplog.records if record.name == "registry.api.access"]
+    lines = [line for line in said if "/token" not in line]  # written too where the level was that low before
     assert lines[0].startswith("GET /api/v1/datasets/{dataset}/records/{key} 200 ")
     assert f"client={reader.client.id}" in lines[0]  # type: ignore[union-attr]
     assert uscc(1) not in caplog.text
