@@ -6,8 +6,9 @@ enterprises. One address, one record each, by keys drawn by chance, on 64 connec
 * hub: ``python -m registry.api`` with its usual settings: every request is authorised (token, client, grant), every
   answer put on record before it leaves, and signed.
 * bare: a FastAPI handler on asyncpg that does the look-up and nothing else (``benchmarks/api/bare.py``).
+* tuned: the same, with every shortcut that costs no code.
 
-Both with as many processes, up all the while, asked in turn. Server and PostgreSQL are bound to the first two cores.
+All with as many processes, up all the while, asked in turn. Server and PostgreSQL are bound to the first two cores.
 The load generator is a process of its own, bound to the third core; on a machine with two it shares the second with the
 servers, and what it takes there is told (``generator_us_per_req``).
 
@@ -123,6 +124,8 @@ def _measure(bench: Bench, url: str, cores: Sequence[int], arguments: argparse.N
     hub_paths, bare_paths = bench.folder / "hub.txt", bench.folder / "bare.txt"
     hub_paths.write_text("\n".join(f"/api/v1/datasets/{DATASET}/records/{key}" for key in keys))
     bare_paths.write_text("\n".join(f"/datasets/{DATASET}/records/{key}" for key in keys))
+    tuned_paths = bench.folder / "tuned.txt"
+    tuned_paths.write_text("\n".join(f"/tuned/{DATASET}/records/{key}" for key in keys))
     client = _client(url)
     sealing = _signing(url)
     more = ("--seconds", str(arguments.seconds), "--connections", str(CONNECTIONS))
@@ -131,15 +134,16 @@ def _measure(bench: Bench, url: str, cores: Sequence[int], arguments: argparse.N
         hub = stack.enter_context(serving.product(url, bench.folder, cores, arguments.workers, sealing, log))
         peer = stack.enter_context(serving.bare(url, cores, arguments.workers, log))
         headers = [f"Authorization: Bearer {_token(hub.port, client)}"]
-        hub_runs, bare_runs = [], []
+        hub_runs, bare_runs, tuned_runs = [], [], []
         for number in range(arguments.runs):
             logged = _log_size(url)
             bare_runs.append(bench.load(peer, bare_paths, (), *more))
             hub_runs.append(bench.load(hub, hub_paths, headers, *more))
-            _tell(bench, number, hub_runs[-1], bare_runs[-1])
+            tuned_runs.append(bench.load(peer, tuned_paths, (), *more))
+            _tell(bench, number, hub=hub_runs[-1], bare=bare_runs[-1], tuned=tuned_runs[-1])
             if _log_size(url) - logged < hub_runs[-1]["sent"]:
                 hub_runs[-1]["others"] = {"answers without entry": 1}
-        figures = _figures(hub_runs, bare_runs)
+        figures = _figures(hub_runs, bare_runs, tuned_runs)
         headers = [f"Authorization: Bearer {_token(hub.port, client)}"]
         return figures | _overloaded(bench, hub, hub_paths, headers, figures["req_per_s"], arguments.seconds)
 
@@ -205,9 +209,9 @@ def _recovered(after: dict[str, Any], calm: dict[str, Any]) -> int | None:
     return last if last < len(after["longest_by_second"]) - 1 else None
 
 
-def _tell(bench: Bench, number: int, hub: dict[str, Any], peer: dict[str, Any]) -> None:
-    for name, seen in (("hub", hub), ("bare", peer)):
-        sent = seen["sent"]
+def _tell(bench: Bench, number: int, **runs: dict[str, Any]) -> None:
+    for name, seen in runs.items():
+        sent = _asked(seen)
         bench.console.print(
             f"run {number + 1}, {name}: {seen['req_per_s']:,.0f}/s, p50 {seen['p50_ms']} ms, p99 {seen['p99_ms']} ms;"
             f" µs of processor a request: server {1e6 * seen['server_s'] / sent:.0f},"
@@ -215,20 +219,37 @@ def _tell(bench: Bench, number: int, hub: dict[str, Any], peer: dict[str, Any]) 
         )
 
 
-def _figures(hub: Sequence[dict[str, Any]], peer: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _figures(
+    hub: Sequence[dict[str, Any]], peer: Sequence[dict[str, Any]], tuned: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     median = statistics.median
     return {
         "req_per_s": round(median(each["req_per_s"] for each in hub)),
         "p50_ms": median(each["p50_ms"] for each in hub),
         "p99_ms": median(each["p99_ms"] for each in hub),
-        "errors": sum(_errors(each) for each in (*hub, *peer)),
+        "errors": sum(_errors(each) for each in (*hub, *peer, *tuned)),
         "bare_req_per_s": round(median(each["req_per_s"] for each in peer)),
         "bare_p99_ms": median(each["p99_ms"] for each in peer),
-        "ratio_bare": round(median(a["req_per_s"] / b["req_per_s"] for a, b in zip(hub, peer, strict=True)), 3),
-        "server_us_per_req": round(median(1e6 * each["server_s"] / each["sent"] for each in hub)),
-        "database_us_per_req": round(median(1e6 * each["database_s"] / each["sent"] for each in hub)),
+        "ratio_bare": _ratio(hub, peer),
+        "tuned_req_per_s": round(median(each["req_per_s"] for each in tuned)),
+        "ratio_tuned": _ratio(hub, tuned),
+        "server_us_per_req": round(median(1e6 * each["server_s"] / (each["sent"] + each["warm_up"]) for each in hub)),
+        "database_us_per_req": round(
+            median(1e6 * each["database_s"] / (each["sent"] + each["warm_up"]) for each in hub)
+        ),
         "generator_us_per_req": round(median(each["generator_us_per_req"] for each in hub), 1),
     }
+
+
+def _asked(seen: dict[str, Any]) -> int:
+    """Requests for which processor time was used, those before the clock was looked at too."""
+    return int(seen["sent"] + seen["warm_up"])
+
+
+def _ratio(hub: Sequence[dict[str, Any]], peer: Sequence[dict[str, Any]]) -> float:
+    """Median over the runs, each against the one beside it."""
+    ratios = [float(one["req_per_s"] / other["req_per_s"]) for one, other in zip(hub, peer, strict=True)]
+    return round(statistics.median(ratios), 3)
 
 
 def _errors(seen: dict[str, Any]) -> int:

@@ -47,6 +47,8 @@ class Noted:
     lost: int = 0
     """Connections that ended, with a request under way or without."""
     unanswered: int = 0
+    warm_up: int = 0
+    """Answers before the clock was looked at."""
     unsent: int = 0
     """Requests that were due while every connection was taken."""
     seconds: float = 0.0
@@ -82,6 +84,7 @@ class Noted:
             "broken": self.broken,
             "unanswered": self.unanswered,
             "unsent": self.unsent,
+            "warm_up": self.warm_up,
             "sent": sum(map(len, self.milliseconds.values())) + self.broken + self.unanswered,
             "good_by_second": [self.good_by_second[second] for second in range(int(self.seconds) + 1)],
             "longest_by_second": [round(self.slow_by_second.get(at, 0.0), 1) for at in range(int(self.seconds) + 1)],
@@ -186,6 +189,7 @@ async def closed(port: int, requests: Sequence[bytes], seconds: float, connectio
     for connection in made:
         connection.ask(next(turns), time.perf_counter())
     await asyncio.sleep(1)
+    noted.warm_up = sum(map(len, noted.milliseconds.values()))
     noted.milliseconds, noted.unadvised = {}, 0
     began, used = time.perf_counter(), time.process_time()
     await asyncio.sleep(end - began)

@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.api.access.purpose import CASE_NUMBER, PURPOSE
 from registry.api.access.security import identified
 from registry.api.limits import BodyRefused
 from registry.api.problems import (
@@ -112,7 +113,7 @@ class _Named:
         self._key = _key(self._named)
         caller = await identified(self._request, self._token)
         body = await _whole(receive)
-        digest = sha256(_target(self._scope) + body).digest()
+        digest = sha256(_target(self._scope) + _stated(self._request) + body).digest()
         self._client = caller.client_id
         met = await self._on_database(
             lambda it: once.claim(it, caller.client_id, sha256(self._key).digest(), digest, caller.scopes)
@@ -223,6 +224,11 @@ def _key(named: str) -> bytes:
         error = parameter_error(HEADER, zh, en, where="header")
         raise Problem(INVALID_PARAMETER, f"请求头 {HEADER} 无效。", f"{HEADER} is not valid.", errors=[error])
     return named.strip('"').encode()
+
+
+def _stated(request: Request) -> bytes:
+    """What the request says it is for: the same words for another purpose are another request."""
+    return "".join(f"{request.headers.get(name, '')}\n" for name in (PURPOSE, CASE_NUMBER)).encode("latin-1")
 
 
 def _target(scope: Scope) -> bytes:

@@ -75,6 +75,12 @@ class Places:
         state[_PROMISED] = waits
         return True
 
+    def take_back(self, state: dict[str, Any]) -> None:
+        """Forget a promise to a request that will not begin; nothing where none was made, or it was kept."""
+        promised = state.pop(_PROMISED, None)
+        if promised is not None:
+            self._promised[promised] -= 1
+
     def refused(self) -> None:
         """Note that one was not; told in the log once a second at most."""
         self._refused += 1
@@ -85,9 +91,7 @@ class Places:
     @contextmanager
     def taken(self, path: str, state: dict[str, Any]) -> Iterator[None]:
         """A place for a request. Raises Problem (busy) if there is none: refused at once is better than late."""
-        promised = state.pop(_PROMISED, None)
-        if promised is not None:
-            self._promised[promised] -= 1
+        self.take_back(state)
         if path in _ALWAYS:
             yield
             return

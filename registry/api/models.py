@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_USCC = "91310000MA1FL00A0Q"
-_SOURCE: dict[str, Any] = {
+EXAMPLE_USCC = "91310000MA1FL00A0Q"
+EXAMPLE_SOURCE: dict[str, Any] = {
     "connector": "market-supervision.enterprise",
     "department": "market-supervision",
     "read_at": "2026-11-23T05:30:00Z",
@@ -16,15 +16,15 @@ _SOURCE: dict[str, Any] = {
     "freshness_seconds": 7200,
     "late": False,
 }
-_RECORD: dict[str, Any] = {
-    "key": _USCC,
-    "entity": _USCC,
+EXAMPLE_RECORD: dict[str, Any] = {
+    "key": EXAMPLE_USCC,
+    "entity": EXAMPLE_USCC,
     "version": 1024,
     "valid_from": "2026-11-20T02:00:00Z",
     "valid_to": None,
     "connector": "market-supervision.enterprise",
     "batch": 7,
-    "body": {"uscc": _USCC, "name": "上海示例科技有限公司", "status": "active"},
+    "body": {"uscc": EXAMPLE_USCC, "name": "上海示例科技有限公司", "status": "active"},
 }
 _REASON: dict[str, Any] = {"pointer": "/established_on", "rule": "format", "zh": "应为日期", "en": "expected a date"}
 _STALE: dict[str, Any] = {"since": "2026-11-22T18:00:00Z", "reasons": [_REASON]}
@@ -39,7 +39,7 @@ _DATASET: dict[str, Any] = {
     "records": 4950,
     "oldest_read_at": "2026-11-23T05:30:00Z",
     "registered_at": "2026-11-01T00:00:00Z",
-    "sources": [_SOURCE],
+    "sources": [EXAMPLE_SOURCE],
 }
 _BATCH: dict[str, Any] = {
     "id": 7,
@@ -72,7 +72,7 @@ _REFUSAL: dict[str, Any] = {
     "dataset": "legal_entity",
     "department": "market-supervision",
     "row_id": "310000000012345",
-    "key": _USCC,
+    "key": EXAMPLE_USCC,
     "place": "exchange.ent_info:1207",
     "reasons": [_REASON],
     "first_seen": "2026-11-22T18:00:00Z",
@@ -92,6 +92,11 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def with_example(**members: Any) -> ConfigDict:
+    """The configuration of an answer's shape that has an example; tests hold it to the shape."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
+
+
 class Title(Answer):
     """A title in both languages."""
 
@@ -102,7 +107,7 @@ class Title(Answer):
 class Source(Answer):
     """A connector that feeds a dataset, and how old what it brought is."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_SOURCE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_SOURCE]})
     connector: str
     department: str
     read_at: datetime | None = Field(description="When the source was last read to the end and published")
@@ -183,7 +188,7 @@ class Marks(Answer):
 class Record(Answer):
     """One version of a record."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_RECORD, {**_RECORD, "stale": _STALE}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_RECORD, {**EXAMPLE_RECORD, "stale": _STALE}]})
     key: str
     entity: str | None = Field(description="Code of the entity that the record is about 市场主体代码")
     version: int
@@ -206,7 +211,12 @@ class RecordAnswer(Answer):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"dataset": "legal_entity", "as_of": "2026-11-23T05:36:52Z", "sources": [_SOURCE], "record": _RECORD}
+                {
+                    "dataset": "legal_entity",
+                    "as_of": "2026-11-23T05:36:52Z",
+                    "sources": [EXAMPLE_SOURCE],
+                    "record": EXAMPLE_RECORD,
+                }
             ]
         }
     )
@@ -225,8 +235,8 @@ class RecordPage(Answer):
                 {
                     "dataset": "legal_entity",
                     "as_of": "2026-11-23T05:36:52Z",
-                    "sources": [_SOURCE],
-                    "records": [_RECORD],
+                    "sources": [EXAMPLE_SOURCE],
+                    "records": [EXAMPLE_RECORD],
                     "next": None,
                 }
             ]
@@ -247,10 +257,10 @@ class HistoryPage(Answer):
             "examples": [
                 {
                     "dataset": "legal_entity",
-                    "key": _USCC,
+                    "key": EXAMPLE_USCC,
                     "as_of": "2026-11-23T05:36:52Z",
-                    "sources": [_SOURCE],
-                    "versions": [_RECORD],
+                    "sources": [EXAMPLE_SOURCE],
+                    "versions": [EXAMPLE_RECORD],
                     "next": None,
                 }
             ]
@@ -282,15 +292,15 @@ class Entity(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "entity": _USCC,
+                    "entity": EXAMPLE_USCC,
                     "as_of": "2026-11-23T05:36:52Z",
                     "datasets": [
                         {
                             "dataset": "legal_entity",
                             "title": _DATASET["title"],
                             "department": "market-supervision",
-                            "sources": [_SOURCE],
-                            "records": [_RECORD],
+                            "sources": [EXAMPLE_SOURCE],
+                            "records": [EXAMPLE_RECORD],
                             "more": None,
                         }
                     ],
@@ -334,19 +344,19 @@ class ChangePage(Answer):
             "examples": [
                 {
                     "as_of": "2026-11-23T05:36:52Z",
-                    "sources": {"legal_entity": [_SOURCE]},
+                    "sources": {"legal_entity": [EXAMPLE_SOURCE]},
                     "changes": [
                         {
                             "id": "812-1024",
                             "dataset": "legal_entity",
-                            "key": _USCC,
-                            "entity": _USCC,
+                            "key": EXAMPLE_USCC,
+                            "entity": EXAMPLE_USCC,
                             "operation": "new",
                             "version": 1024,
                             "at": "2026-11-20T02:00:09Z",
                             "connector": "market-supervision.enterprise",
                             "batch": 7,
-                            "body": _RECORD["body"],
+                            "body": EXAMPLE_RECORD["body"],
                         }
                     ],
                     "next": "WyJmZWVkIiw4MTIsMTAyNF0",
@@ -535,13 +545,18 @@ class ProblemDetails(BaseModel):
             "examples": [
                 {
                     "type": "/problems/not-granted",
-                    "title": "The token's scopes do not allow this",
+                    "title": "This is not granted to the client, or its token does not name it",
                     "title_zh": "未获授权",
                     "status": 403,
-                    "detail": "The scope read:legal_entity is needed.",
-                    "detail_zh": "需要授权范围 read:legal_entity。",
-                    "advice": "Apply to the owning department; the detail names the scope that is needed.",
-                    "advice_zh": "向资源所属部门申请授权。",
+                    "detail": "The dataset legal_entity is not granted to the client.",
+                    "detail_zh": "该客户端没有数据集 legal_entity 的授权。",
+                    "advice": (
+                        "A dataset: apply for a grant (/docs/grants), then get a new token."
+                        " Else ask the operator for what detail names."
+                    ),
+                    "advice_zh": (
+                        "数据资源：按 /docs/grants 申请授权，批准后重新取令牌；其他：请运营方授予 detail 所列范围。"
+                    ),
                     "fault": "caller",
                     "instance": "/api/v1/datasets/legal_entity/records",
                     "trace_id": "4f0c2f6f3bb7443f9a0e6c1d2b3a4958",

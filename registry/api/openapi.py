@@ -179,6 +179,7 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"\{identifier\}", (problems.MALFORMED_IDENTIFIER, problems.WRONG_CHECK_CHARACTER)),
         (r"/(licences|copies)/\{\w+\}$", (problems.NOT_ACCEPTABLE,)),
         (r"^/api/v1/licences$", (problems.NOT_FOUND,)),
+        (r"/(licences|copies)", (problems.NOT_READY,)),
         (r"/copies$", (problems.INVALID_BODY, problems.LICENCE_NOT_VALID)),
         (r"^/credentials|^/presentations", (problems.INVALID_BODY, problems.DOCUMENT_REFUSED)),
         (r"/verify$", (problems.UNSUPPORTED_MEDIA_TYPE, problems.NOT_READY)),

@@ -66,7 +66,8 @@ INVALID_ENTITY_CODE = _caller(
     "核对18位统一社会信用代码（含校验位）。", "Check the code against its document: its check character does not fit.",
 )  # fmt: skip
 AMBIGUOUS_IDENTIFIER = ProblemType(
-    "ambiguous-identifier", 409, "source", "旧标识对应多个主体", "Records give this old identifier to several enterprises",
+    "ambiguous-identifier", 409, "source",
+    "旧标识对应多个主体", "Records give this old identifier to several enterprises",
     "改用 candidates 中的统一社会信用代码查询。", "Ask again with one of the codes in candidates.",
 )  # fmt: skip
 INVALID_REQUEST = _caller(
@@ -94,7 +95,7 @@ ISSUER_UNAVAILABLE = ProblemType(
 )  # fmt: skip
 INVALID_SCOPE = _caller(
     "invalid-scope", 400, "申请的范围未获授权", "A scope was asked for that the client does not have",
-    "只申请已授权的范围，或不写 scope。", "Ask only for granted scopes, or leave scope out to get all of them.",
+    "只申请已授权的范围，或不写 scope。", "Ask only for what is granted, or leave scope out to get all of it.",
 )  # fmt: skip
 UNAUTHENTICATED = _caller(
     "unauthenticated", 401, "缺少有效的访问令牌", "A valid access token is needed",
@@ -102,8 +103,9 @@ UNAUTHENTICATED = _caller(
     "Get one from /api/v1/token; send it as Authorization: Bearer.",
 )  # fmt: skip
 NOT_GRANTED = _caller(
-    "not-granted", 403, "未获授权", "The token's scopes do not allow this",
-    "向资源所属部门申请授权。", "Apply to the owning department; the detail names the scope that is needed.",
+    "not-granted", 403, "未获授权", "This is not granted to the client, or its token does not name it",
+    "数据资源：按 /docs/grants 申请授权，批准后重新取令牌；其他：请运营方授予 detail 所列范围。",
+    "A dataset: apply for a grant (/docs/grants), then get a new token. Else ask the operator for what detail names.",
 )  # fmt: skip
 PURPOSE_NOT_GRANTED = _caller(
     "purpose-not-granted", 403, "用途不在授权范围内", "The grant does not cover what the request is for",

@@ -72,8 +72,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._forget_timer()
         under_way: RequestResponseCycle | None = self.cycle  # none before the first request
         waits_its_turn = under_way is not None and not under_way.response_complete
-        if waits_its_turn or self._places.promise(self.url, self.scope["state"]):
-            super().on_headers_complete()
+        state = self.scope["state"]
+        if waits_its_turn or self._places.promise(self.url, state):
+            try:
+                super().on_headers_complete()
+            finally:
+                if self.cycle is under_way:  # an address that cannot be read, or no request of HTTP: nothing begins
+                    self._places.take_back(state)
             return
         self._refused = True
         self._places.refused()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import psycopg
@@ -86,6 +86,8 @@ def current(connection: psycopg.Connection, known: Entitlements, catalogue: Cata
             seen = view(grant.fields, row[10], catalogue, grant.schema)
         except SchemaError:
             continue  # what is personal in records of a schema that is not there nobody can tell: nothing leaves
-        alike = (grant.dataset, grant.fields, frozenset(grant.rows.items()), row[10])
+        alike = (grant.dataset, grant.fields, frozenset(grant.rows.items()), row[10], grant.schema)
+        if grant.schema != row[10]:  # its rows are said in its version, and records stored in the dataset's
+            grant = replace(grant, rows=seen.stored_rows(grant.rows))
         found[grant.client, grant.dataset] = Entitlement(grant, seen, looks.setdefault(alike, len(looks)))
     return Entitlements(edition, found, looks)

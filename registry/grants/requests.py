@@ -19,6 +19,7 @@ from registry.domain.grants.terms import GrantError, Terms, checked
 from registry.grants import giving
 from registry.storage.grant_uses import day_of
 from schemas.catalogue import default_catalogue
+from schemas.errors import SchemaError
 
 LONGEST_STATEMENT = 4000
 MOST_OPEN = 100
@@ -173,7 +174,7 @@ def step(
         grant_id = None
         if action == "approve":
             given = held.terms if less is None else less
-            rules.expect_no_more(held.terms, given)
+            rules.expect_no_more(held.terms, given, _personal(connection, held.dataset))
             grant_id = giving.give(
                 connection, held.client_id, held.dataset, given, given_by=party.name, approval=f"request {number}"
             ).id
@@ -185,6 +186,15 @@ def step(
         )
         _note(connection, number, now, action, state, party.name, said or None)
         return one(connection, number)
+
+
+def _personal(connection: psycopg.Connection, dataset: str) -> frozenset[str]:
+    """The paths of a dataset's personal values. Raises GrantError where its schema is not there."""
+    (schema,) = _one(connection.execute("SELECT schema FROM registry.dataset WHERE name = %s", (dataset,)))
+    try:
+        return frozenset(each.removeprefix("/") for each in default_catalogue().personal_fields(schema))
+    except SchemaError as error:
+        raise GrantError(f"fields cannot be checked: {error}") from error
 
 
 def one(connection: psycopg.Connection, number: int) -> GrantRequest:

@@ -93,8 +93,9 @@ def tidy(connection: psycopg.Connection) -> Tidied:
             partition = sql.Identifier("registry", name)
             connection.execute(
                 sql.SQL(
-                    "UPDATE registry.change_horizon h SET xid = l.xid, seq = l.seq FROM"
-                    " (SELECT xid, seq FROM {} ORDER BY xid DESC, seq DESC LIMIT 1) l WHERE (l.xid, l.seq) > (h.xid, h.seq)"
+                    "UPDATE registry.change_horizon h SET xid = l.xid, seq = l.seq"
+                    " FROM (SELECT xid, seq FROM {} ORDER BY xid DESC, seq DESC LIMIT 1) l"
+                    " WHERE (l.xid, l.seq) > (h.xid, h.seq)"
                 ).format(partition)
             )
             connection.execute(sql.SQL("DROP TABLE {}").format(partition))

@@ -37,16 +37,11 @@ def list_(
         return
     output.table(
         "订阅 Subscriptions",
-        ["subscription key", "client_id", "资源 dataset", "状态 state", "原因 reason", "已推送 delivered", "死信 dead",
-         "最近错误 last error"],
-        (
-            (each.id, each.client, each.dataset, each.state, each.reason, each.delivered, each.dead_letters,
-             each.last_error)
-            for each in found
-        ),
-        right=("已推送 delivered", "死信 dead"),
+        ["subscription key", "client_id", "资源 of", "状态 state", "死信 dead"],
+        ((each.id, each.client, each.dataset, each.state, each.dead_letters) for each in found),
+        right=("死信 dead",),
         empty="没有订阅 no subscription",
-    )  # fmt: skip
+    )
 
 
 @app.command(epilog=examples("shuqiao subscriptions show sub_0a1b2c3d4e5f60718293a4b5"))

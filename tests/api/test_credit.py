@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
-from tests import granting
+from tests import china, granting
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, taxpayer, uscc
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here; days are chosen relative to it)
+TODAY = china.today()  # what is visible follows the real clock here; days are chosen relative to it
 RECENT = f"{TODAY - timedelta(days=20)}"
 RESIDENT_ID = "11010519491231002X"
 

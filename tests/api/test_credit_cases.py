@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings, ApiSettingsError, from_environment
+from tests import china
 from tests.api.conftest import Api, Reader
 from tests.credit.cases.town import disagreements
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 
-TODAY = date.today()  # noqa: DTZ011  (terms and deadlines follow the real clock here)
+TODAY = china.today()  # terms and deadlines follow the real clock here
 LONG_AGO = f"{TODAY - timedelta(days=200)}"
 """An ordinary penalty of this day can be repaired, and is still public."""
 RECENT = f"{TODAY - timedelta(days=20)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -19,10 +19,11 @@ from registry.api.settings import ApiSettings
 from registry.credit import consents
 from registry.domain.credit.lending import default_lending_rules
 from registry.storage.database import connect
+from tests import china
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here; days are chosen relative to it)
+TODAY = china.today()  # what is visible follows the real clock here; days are chosen relative to it
 RECENT = f"{TODAY - timedelta(days=20)}"
 RESIDENT_ID = "11010519491231002X"
 HEADERS = {"Access-Purpose": "credit_lending", "Case-Number": "L-2026-000123"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,12 @@ from registry.api.settings import ApiSettings
 from registry.credit import evaluations
 from registry.domain.credit import scorecard
 from registry.domain.credit.evaluation import Evaluator
+from tests import china
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 from tests.credit.evaluation.cards import changed_card
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here; days are chosen relative to it)
+TODAY = china.today()  # what is visible follows the real clock here; days are chosen relative to it
 RECENT = f"{TODAY - timedelta(days=20)}"
 FINE = {"amount": "2", "unit": "万元", "currency": "CNY"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +15,11 @@ from registry.api.app import create_app
 from registry.api.settings import ApiSettings
 from registry.domain.credit.double_publicity import default_formats
 from registry.domain.credit.working_days import default_calendar
+from tests import china
 from tests.api.conftest import Api, Reader
 from tests.credit.enterprise_file.town import Town, enterprise, penalty
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here; days are chosen relative to it)
+TODAY = china.today()  # what is visible follows the real clock here; days are chosen relative to it
 YESTERDAY = f"{TODAY - timedelta(days=1)}"
 PENALTIES = "/credit/double-publicity/penalties"
 

@@ -160,6 +160,22 @@ def test_a_waiting_reader_hears_of_a_change_at_once(api: Api, registry_url: str)
     assert [change["key"] for change in found["changes"]] == ["B"]
 
 
+def test_who_waits_gets_nothing_more_when_the_grant_ends(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+    start = reader.get("/changes", after="end")["next"]
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.ask, "/api/v1/changes", after=start, wait=20)
+        with connect(registry_url) as connection:
+            row = connection.execute("SELECT id FROM registry.access_grant").fetchone()
+            assert row is not None
+            giving.revoke(connection, row[0], reason="test", by="a test")
+        refused = waiting.result(15)
+
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/not-granted")
+
+
 def test_a_wait_that_brings_nothing_ends(api: Api, registry_url: str) -> None:
     permits(registry_url).publish([permit(1, "A")])
     reader = api.client("read:permit")

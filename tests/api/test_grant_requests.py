@@ -10,11 +10,12 @@ import requests
 
 from registry.api.access import clients
 from registry.domain.credit.working_days import default_calendar
+from registry.intake.batches import DatasetEntry
 from registry.storage.database import connect
 from registry.storage.grant_uses import day_of
 from tests import granting
 from tests.api.conftest import Api, Reader
-from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
+from tests.api.feeding import Feed, enterprise, enterprises, permit, permits, uscc
 
 ASKED = {
     "dataset": "legal_entity",
@@ -163,6 +164,20 @@ def test_a_department_may_give_less_but_not_more_than_was_asked_for(office: Offi
     grant = office.owner.get(f"/grants/{given['grant']}")
     assert (grant["fields"], grant["daily_quota"]) == (["name", "uscc"], 5)
     assert office.stranger.ask(f"/api/v1/grants/{given['grant']}").status_code == 404
+
+
+def test_personal_values_in_clear_are_more_than_all_fields_which_are_masked(office: Office, registry_url: str) -> None:
+    entry = DatasetEntry("outlet", "outlet@1", "经营网点", "Outlets", "commerce", ("number",), "uscc", "conditional")
+    Feed(registry_url, "commerce.outlet", entry).publish([{"uscc": uscc(1), "number": "1", "kind": "shop"}])
+    owner = office.api.client("grants:decide:commerce")
+    number = office.filed(dataset="outlet", fields=None, rows={})
+    done(office.hub, f"/requests/{number}/check")
+    terms = {key: ASKED[key] for key in ("purposes", "case_number", "daily_quota")}
+
+    answer = post(owner, f"/requests/{number}/approve", terms={**terms, "fields": ["kind", "manager"]})
+
+    assert (answer.status_code, answer.json()["reason"]) == (400, "wider_than_asked")
+    assert done(owner, f"/requests/{number}/approve", terms={**terms, "fields": ["kind"]})["state"] == "approved"
 
 
 def test_who_answers_depends_on_how_a_dataset_is_shared(office: Office, registry_url: str) -> None:

@@ -184,18 +184,17 @@ def test_the_access_log_names_the_granted_fields(api: Api, registry_url: str) ->
 @pytest.mark.parametrize(
     "terms",
     [
-        {"fields": ["nothing"]},
-        {"fields": []},
-        {"rows": {"nothing": ["a"]}},
-        {"rows": {"status": ["asleep"]}},
-        {"rows": {"status": []}},
-        {"purposes": ["Credit Lending"]},
-        {"daily_quota": 0},
-        {"valid_until": datetime.now(UTC) - timedelta(days=1)},
-        {"valid_until": datetime.now(UTC) + timedelta(days=4000)},
-        {"valid_until": datetime.now().replace(tzinfo=None)},  # noqa: DTZ005
+        pytest.param({"fields": ["nothing"]}, id="a field that there is not"),
+        pytest.param({"fields": []}, id="no field"),
+        pytest.param({"rows": {"nothing": ["a"]}}, id="records by a field that there is not"),
+        pytest.param({"rows": {"status": ["asleep"]}}, id="records of a status that there is not"),
+        pytest.param({"rows": {"status": []}}, id="no record"),
+        pytest.param({"purposes": ["Credit Lending"]}, id="a purpose in capitals"),
+        pytest.param({"daily_quota": 0}, id="no answer a day"),
+        pytest.param({"valid_until": datetime.now(UTC) - timedelta(days=1)}, id="over yesterday"),
+        pytest.param({"valid_until": datetime.now(UTC) + timedelta(days=4000)}, id="for ten years"),
+        pytest.param({"valid_until": datetime.now().replace(tzinfo=None)}, id="a moment of no zone"),  # noqa: DTZ005
     ],
-    ids=str,
 )
 def test_terms_that_cannot_hold_are_refused(registry_url: str, terms: dict[str, Any]) -> None:
     client = clients.add(registry_url, "bank", [])

@@ -90,10 +90,11 @@ def test_no_path_makes_the_hub_fail(api: Api, registry_url: str) -> None:
     for path in PATHS:
         for value in NASTY:
             answer = reader.ask(path.format(quote(value, safe="")))
-            assert answer.status_code in {200, 400, 404}, (path, value, answer.text)
+            allowed = {200, 400, 403, 404} if path.startswith("/api/v1/datasets/{}") else {200, 400, 404}
+            assert answer.status_code in allowed, (path, value, answer.text)
         for raw in ("%00", "%ff%fe", "%ed%a0%80", "%"):
             answer = reader.ask(path.format(raw))
-            assert answer.status_code in {400, 404}, (path, raw, answer.text)
+            assert answer.status_code in allowed - {200}, (path, raw, answer.text)
 
 
 def test_no_header_makes_the_hub_fail(api: Api, registry_url: str) -> None:
@@ -101,7 +102,7 @@ def test_no_header_makes_the_hub_fail(api: Api, registry_url: str) -> None:
     reader = api.client("read:*")
     for value in ("*", "W/", 'W/"1', ",,,", "\xff" * 100):
         path = f"/api/v1/datasets/legal_entity/records/{uscc(1)}"
-        assert reader.ask(path, headers={"If-None-Match": value}).status_code == 200
+        assert reader.ask(path, headers={"If-None-Match": value}).status_code == (304 if value == "*" else 200)
         assert reader.ask(path, headers={"Authorization": value}).status_code == 401
         assert reader.ask(path, headers={"X-Request-Id": value}).status_code == 200
 

@@ -51,8 +51,11 @@ def begun(url: str) -> int:
     return int(row[0])
 
 
-def send(reader: Reader, name: str | None, body: Any, path: str = EXPORTS, address: str = "") -> requests.Response:
+def send(
+    reader: Reader, name: str | None, body: Any, path: str = EXPORTS, address: str = "", **stated: str
+) -> requests.Response:
     headers = {"Authorization": f"Bearer {reader.token}"} | ({} if name is None else {"Idempotency-Key": name})
+    headers |= {header.replace("_", "-"): value for header, value in stated.items()}
     return requests.post((address or reader.address) + path, json=body, headers=headers, timeout=60)
 
 
@@ -83,6 +86,8 @@ def test_another_request_under_the_same_name_is_refused_and_another_clients_name
     assert send(client, "k-1", wanted()).status_code == 201
     assert kind(send(client, "k-1", wanted(part_records=7))) == (422, "idempotency-key-reused")
     assert kind(send(client, "k-1", wanted(), path=f"{EXPORTS}?x=1")) == (422, "idempotency-key-reused")
+    for stated in ({"Access_Purpose": "statistics"}, {"Case_Number": "L-2026-000124"}):
+        assert kind(send(client, "k-1", wanted(), **stated)) == (422, "idempotency-key-reused")
     assert begun(registry_url) == 1
     assert send(api.client("read:legal_entity"), "k-1", wanted(part_records=7)).status_code == 201
 

@@ -64,7 +64,7 @@ def test_every_form_is_to_be_had_by_accept_and_by_parameter(office: Office) -> N
         by_parameter = reader.ask(path, form=form)
         assert (by_header.status_code, by_parameter.status_code) == (200, 200), form
         assert by_header.headers["Content-Type"] == by_parameter.headers["Content-Type"] == media_type
-        assert by_header.headers["Vary"] == "Accept"
+        assert "Accept" in by_header.headers["Vary"].split(", ")
         if form != "json":
             assert by_header.content == by_parameter.content
         again = reader.ask(path, form=form, headers={"If-None-Match": by_parameter.headers["ETag"]})

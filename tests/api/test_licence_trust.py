@@ -51,19 +51,23 @@ def stored(office: Office, number: int) -> dict[str, Any]:
     return found
 
 
+AS_IT_IS = {"Accept-Encoding": "identity"}
+"""Compressed answers have weak tags: other bytes of the same thing."""
+
+
 def test_every_document_can_be_kept_and_read_from_any_page(office: Office) -> None:
     for path, (media_type, max_age) in DOCUMENTS.items():
-        answer = office.api.anyone.ask(path)
+        answer = office.api.anyone.ask(path, headers=AS_IT_IS)
         assert answer.status_code == 200, path
         assert answer.headers["Content-Type"].partition(";")[0] == media_type, path
         assert answer.headers["Cache-Control"] == f"public, max-age={max_age}", path
         assert answer.headers["Access-Control-Allow-Origin"] == "*", path
         tag = answer.headers["ETag"]
         for sent in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-            again = office.api.anyone.ask(path, headers={"If-None-Match": sent})
+            again = office.api.anyone.ask(path, headers=AS_IT_IS | {"If-None-Match": sent})
             assert (again.status_code, again.content) == (304, b""), (path, sent)
             assert again.headers["ETag"] == tag
-        assert office.api.anyone.ask(path, headers={"If-None-Match": '"other"'}).status_code == 200, path
+        assert office.api.anyone.ask(path, headers=AS_IT_IS | {"If-None-Match": '"other"'}).status_code == 200, path
 
 
 @pytest.mark.parametrize(

@@ -106,3 +106,23 @@ def test_addresses_that_look_otherwise_than_they_are_take_no_place_for_good(star
             for _ in range(5):
                 connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                 assert int(answer(connection)[0][9:12]) in {200, 401, 404}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"CONNECT x:443 HTTP/1.1\r\n",
+        b"GET http:/// HTTP/1.1\r\n",
+        b"GET http://x:999999/ HTTP/1.1\r\n",
+        b"GET /api/v1/\xff HTTP/1.1\r\n",
+        b"GET /api/v1/changes HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+    ],
+)
+def test_heads_that_become_no_request_take_no_place_for_good(start: Callable[..., Api], head: bytes) -> None:
+    api = start(most_in_flight=2, most_waiting=2)
+    for _ in range(5):
+        with connected(api) as connection:
+            connection.sendall(head + b"Host: x\r\n\r\n")
+            assert connection.recv(65536)
+    for path in ("/api/v1/x", "/api/v1/changes"):
+        assert api.anyone.ask(path).status_code in {401, 404}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +16,7 @@ from registry.api.settings import ApiSettings
 from registry.domain.credit import report_numbers
 from registry.licences import issuers
 from shuqiao.stack.postgres import EmbeddedPostgres, free_port
+from tests import china
 from tests.api.conftest import serving
 from tests.browser.conftest import picture
 from tests.browser.test_verification_page import CONTRAST, WIDE
@@ -23,7 +24,7 @@ from tests.conftest import _database
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 from tests.licences.issue.town import BUREAU, BUREAU_CODE, MASTER_KEY
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here)
+TODAY = china.today()  # what is visible follows the real clock here
 RECENT = f"{TODAY - timedelta(days=20)}"
 LISTED, CLEAN, CHANGES, NAMESAKE, OTHER_NAMESAKE = range(1, 6)
 HIDDEN = "没有公示的事实"

@@ -78,3 +78,16 @@ def test_entities_have_all_their_records_and_rows_and_fields_are_those_of_the_gr
     assert asked(bank, keys=[uscc(1)])["missing"] == 1  # it is revoked now: not among the rows
     assert set(asked(bank, keys=[uscc(1)], as_of=then)["results"][0]["records"][0]["body"]) == {"uscc", "status"}
     assert post(bank, "/datasets/permit/records/lookup", {"keys": ["A"]}).status_code == 403
+
+
+def test_each_key_of_a_look_up_is_one_answer_of_the_daily_quota(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1), enterprise(2)])
+    client = granting.enter(registry_url, "a bank", [])
+    granting.grant(registry_url, client.id, "legal_entity", daily_quota=5)
+    bank = api.signed_in(client)
+
+    assert refused(bank, {"keys": [uscc(n) for n in range(6)]}) == (429, "quota-used-up")
+    assert asked(bank, keys=[uscc(1), uscc(2), uscc(3)])["found"] == 2
+    assert refused(bank, {"entities": [uscc(1), uscc(2), uscc(3)]}) == (429, "quota-used-up")
+    assert asked(bank, entities=[uscc(1), uscc(2)])["found"] == 2
+    assert refused(bank, {"keys": [uscc(1)]}) == (429, "quota-used-up")

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from registry.licences import issuers
+from tests import china
 from tests.cli.conftest import Desk
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, taxpayer, uscc
 from tests.licences.issue.town import BASE, BUREAU, BUREAU_CODE, MASTER_KEY
 
-RECENT = f"{date.today() - timedelta(days=20)}"  # noqa: DTZ011  (what is visible follows the real clock here)
+RECENT = f"{china.today() - timedelta(days=20)}"  # what is visible follows the real clock here
 CONFISCATED = {"penalty_kinds": ["confiscation_of_income"], "decided_on": RECENT}
 
 

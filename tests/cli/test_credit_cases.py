@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests import china
 from tests.cli.conftest import Answer, Desk
 from tests.credit.cases.town import disagreements
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, uscc
 
-TODAY = date.today()  # noqa: DTZ011  (terms and deadlines follow the real clock here)
+TODAY = china.today()  # terms and deadlines follow the real clock here
 LONG_AGO = f"{TODAY - timedelta(days=200)}"
 PERFORMED = f"{TODAY - timedelta(days=100)}"
 PENALTY = "administrative_penalty"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry.domain.credit import scorecard
+from tests import china
 from tests.cli.conftest import Desk
 from tests.credit.enterprise_file.town import Town, body, enterprise, penalty, uscc
 from tests.credit.evaluation.cards import changed_card
 
-RECENT = f"{date.today() - timedelta(days=20)}"  # noqa: DTZ011  (what is visible follows the real clock here)
+RECENT = f"{china.today() - timedelta(days=20)}"  # what is visible follows the real clock here
 FINE = {"amount": "2", "unit": "万元", "currency": "CNY"}
 
 
@@ -23,7 +24,7 @@ def town(desk: Desk) -> Iterator[Town]:
     made = Town(desk.registry)
     made.say("legal_entity", {str(each): enterprise(each) for each in range(1, 5)})
     made.say("administrative_penalty", {"P1": penalty(1, decided_on=RECENT, fine=FINE, content="罚款20000元")})
-    made.say("tax_credit_rating", {"T2": body(2, year=f"{date.today().year - 1}", grade="D")})  # noqa: DTZ011
+    made.say("tax_credit_rating", {"T2": body(2, year=f"{china.today().year - 1}", grade="D")})
     yield made
     made.connection.close()
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shuqiao.cli import credit_exchange
+from tests import china
 from tests.cli.conftest import Desk
 from tests.credit.enterprise_file.town import Town, penalty
 
-TODAY = date.today()  # noqa: DTZ011  (what is visible follows the real clock here; days are chosen relative to it)
+TODAY = china.today()  # what is visible follows the real clock here; days are chosen relative to it
 YESTERDAY = f"{TODAY - timedelta(days=1)}"
 
 

@@ -36,7 +36,9 @@ def test_no_machine_of_a_private_network_is_reached_however_it_is_written(addres
         assert not may_reach(written, RULES), written
 
 
-@pytest.mark.parametrize("address", ["::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1"])
+@pytest.mark.parametrize(
+    "address", ["::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1"]
+)
 def test_no_private_machine_is_reached_by_ipv6(address: str) -> None:
     assert not may_reach(ip_address(address), RULES)
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import requests
 
 from registry.api.settings import ApiSettings
 from shuqiao.stack.postgres import free_port
+from tests import china
 from tests.api.conftest import Api, Reader, serving
 from tests.api.licensing import BUREAU_CODE, MASTER_KEY, food, uscc
 from tests.api.licensing import Town as Licences
@@ -85,7 +86,7 @@ class City:
             "statement": "决定书所载金额有误。",
         }
         if kind == "repair":
-            dated = f"{date.today() - timedelta(days=100)}"  # noqa: DTZ011  (rules follow the real clock)
+            dated = f"{china.today() - timedelta(days=100)}"  # rules follow the real clock
             filing["evidence"] = [{**each, "dated": dated} for each in _EVIDENCE]
         return str(self.post("/api/v1/credit/cases", filing)["id"])
 
@@ -137,7 +138,7 @@ def city(url: str, folder: Path, **changes: Any) -> Iterator[City]:
 def _enter(made: City) -> None:
     made.licences.publish(food(1), food(2))
     made.licences.publish(food(1, holder_name="宁波改名后的食品有限公司"))
-    long_ago = f"{date.today() - timedelta(days=200)}"  # noqa: DTZ011
+    long_ago = f"{china.today() - timedelta(days=200)}"
     credit = made.credit
     credit.say("legal_entity", {f"{number}": enterprise(number) for number in range(1, 13)})
     fields = {"penalty_kinds": ["confiscation_of_income"], "decided_on": long_ago}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from registry.api import examples
 from registry.api.access.grant_models import GrantFiling
+from tests import china
 from tests.api.conftest import Reader
 from tests.api.licensing import BUREAU_CODE, FOOD, uscc
 from tests.description.city import City
@@ -186,7 +187,7 @@ class Places:
         return self._with(reader, {f"{examples.GRANT}": f"{number}"})
 
     def _filing(self) -> Place:
-        paid = f"{date.today() - timedelta(days=100)}"  # noqa: DTZ011  (rules follow the real clock)
+        paid = f"{china.today() - timedelta(days=100)}"  # rules follow the real clock
         return self._with(
             self._city.everything, {examples.USCC: uscc(9), "沪市监罚〔2026〕7号": "P9", "2026-05-10": paid}
         )

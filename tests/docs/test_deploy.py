@@ -21,7 +21,8 @@ DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 TEXTS = [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db", "celery", "users"}
-API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_API_WORKERS", "SHUQIAO_TOKEN_KEY", "SHUQIAO_WEBHOOK_CA_FILE", *VARIABLES}
+API_ONLY = {"SHUQIAO_API_HOST", "SHUQIAO_API_WORKERS", "SHUQIAO_TOKEN_KEY", "SHUQIAO_SMALLEST_GROUP", *VARIABLES}
+DELIVERY_ONLY = {"SHUQIAO_WEBHOOK_CA_FILE"}
 KEYS = {"SHUQIAO_MASTER_KEY", "SHUQIAO_MASTER_KEY_FILE", "SHUQIAO_PERSONAL_KEYS"}
 IMAGE_ONLY = {"SHUQIAO_IMAGE"}
 
@@ -52,7 +53,7 @@ def test_yaml_is_well_formed(path: Path) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_settings_that_a_file_names_are_settings_of_the_hub(path: Path) -> None:
     of_settings = {variable(name) for name in Settings.__dataclass_fields__}
-    known = of_settings | {FOLDERS_VARIABLE} | API_ONLY | IMAGE_ONLY | KEYS
+    known = of_settings | {FOLDERS_VARIABLE} | API_ONLY | DELIVERY_ONLY | IMAGE_ONLY | KEYS
 
     assert set(re.findall(r"SHUQIAO_[A-Z0-9_]+", path.read_text("utf-8"))) <= known
 
@@ -66,6 +67,13 @@ def test_compose_names_only_services_and_volumes_that_it_has() -> None:
                 assert (DEPLOY / source).exists(), source
             elif not source.startswith("$"):
                 assert source in COMPOSE["volumes"], source
+
+
+def test_compose_mounts_every_folder_that_a_service_is_told_of() -> None:
+    for name, service in COMPOSE["services"].items():
+        mounted = {re.sub(":ro$", "", volume).rpartition(":")[2] for volume in service.get("volumes", [])}
+        told = {text for key, text in service.get("environment", {}).items() if f"{text}".startswith("/srv/")}
+        assert all(folder in mounted or str(Path(folder).parent) in mounted for folder in told), name
 
 
 def test_compose_publishes_ports_on_loopback_only() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,17 @@ def test_a_record_is_covered_where_its_value_or_one_of_them_is_granted(status: A
     covering = Grant(1, "x", "d", None, frozenset(), {"s": allowed}, "d@1", datetime(2030, 1, 1, tzinfo=UTC), None)
 
     assert covering.has_row({"s": status}) == bool(allowed & set(status if isinstance(status, list) else [status]))
+
+
+PENALTY = "administrative_penalty@1"
+
+
+@pytest.mark.parametrize("code", ["91330203000000019N", None])
+def test_a_partys_name_is_masked_unless_the_record_has_an_organisations_code(code: str | None) -> None:
+    body = {"holder_name": "桥州天成餐饮有限公司", "holder_code": "330203199001011234"} | (
+        {"uscc": code} if code else {}
+    )
+    seen = shown(body, replace(grant(None), schema=PENALTY), PENALTY)
+
+    assert (seen["holder_name"] == body["holder_name"]) is (code is not None)
+    assert seen["holder_code"] != body["holder_code"]

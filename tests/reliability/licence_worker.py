@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
 from typing import Any
@@ -97,5 +97,6 @@ def started(work: Callable[[str], None], url: str) -> Iterator[Any]:
 def kill(process: Any) -> None:
     """Kill -9, unless it has ended."""
     if process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may end just now
+            os.kill(process.pid, signal.SIGKILL)
     process.join(30)

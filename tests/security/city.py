@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 from registry.domain.delivery.addresses import AddressRules
 from registry.domain.licences import identifiers
-from tests import granting
+from tests import china, granting
 from tests.api import licensing
 from tests.credit.enterprise_file.town import Town, enterprise, penalty, uscc
 from tests.security.asking import Answered, Asked, Asker
 
-TODAY = date.today()  # noqa: DTZ011  (what may be shown follows the real clock)
+TODAY = china.today()  # what may be shown follows the real clock
 LONG_AGO = f"{TODAY - timedelta(days=200)}"
 PURPOSE = {"Access-Purpose": "credit_lending", "Case-Number": "L-2026-000123"}
 DATASET = "legal_entity"

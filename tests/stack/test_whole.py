@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +36,7 @@ from shuqiao.stack import secrets as stack_secrets
 from shuqiao.stack.environment import FILE as ENVIRONMENT
 from shuqiao.stack.local import REGISTRY_DATABASE
 from shuqiao.stack.secrets import FILE as SECRETS
+from tests import china
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 
@@ -173,7 +174,7 @@ def _an_enterprise_can_be_looked_at(output: str) -> None:
 
 def _what_is_known_of_enterprises_is_up_to_date(registry: psycopg.Connection, discrepancies: int) -> None:
     """Everything has been followed, exactly the planted contradictions are open, and everyone is evaluated."""
-    sources = default_sources().on(date.today())  # noqa: DTZ011  (editions change by the day)
+    sources = default_sources().on(china.today())  # editions change by the day
     assert not following.is_behind(registry, keeping.FOLLOWER, sources.datasets)
     kept = registry.execute(
         "SELECT (SELECT count(*) FROM registry.discrepancy WHERE closed_at IS NULL),"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from registry.api.models import Answer
+from registry.api.models import Answer, with_example
 from registry.domain.grants.requests import State
 from registry.domain.grants.terms import MOST_PURPOSES, MOST_ROW_VALUES
 from registry.grants.requests import LONGEST_STATEMENT
@@ -91,10 +91,6 @@ _EVENT: dict[str, Any] = {
 }
 
 
-def _example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class GrantTerms(BaseModel):
     """What may be read: of a request, or, with an approval, less than was asked for."""
 
@@ -111,7 +107,7 @@ class GrantTerms(BaseModel):
 class GrantFiling(GrantTerms):
     """A request for a grant."""
 
-    model_config = _example(**_ASKED)
+    model_config = with_example(**_ASKED)
 
     dataset: Name
     legal_basis: Words = Field(description="The rule, duty or agreement by which the data is needed 依据")
@@ -121,7 +117,7 @@ class GrantFiling(GrantTerms):
 class GrantStep(BaseModel):
     """A step, with a remark for whoever reads the request later."""
 
-    model_config = _example(reason="材料齐全")
+    model_config = with_example(reason="材料齐全")
 
     reason: Words | None = None
 
@@ -129,7 +125,7 @@ class GrantStep(BaseModel):
 class GrantStepWithReason(BaseModel):
     """A step that is not taken without a reason."""
 
-    model_config = _example(reason="与所述用途无关的字段：经营范围")
+    model_config = with_example(reason="与所述用途无关的字段：经营范围")
 
     reason: Words
 
@@ -137,7 +133,7 @@ class GrantStepWithReason(BaseModel):
 class GrantApproval(BaseModel):
     """An approval, of everything that was asked for, or of less."""
 
-    model_config = _example(
+    model_config = with_example(
         reason="同意，限六个月",
         terms={
             **{k: _ASKED[k] for k in ("fields", "purposes", "case_number", "rows", "daily_quota")},
@@ -167,7 +163,7 @@ class Due(Answer):
 class AccessGrant(Answer):
     """A grant, in one of its versions."""
 
-    model_config = _example(**_GRANT)
+    model_config = with_example(**_GRANT)
 
     id: int
     client: str
@@ -196,7 +192,7 @@ class AccessGrant(Answer):
 class AccessGrants(Answer):
     """Grants."""
 
-    model_config = _example(as_of="2026-11-23T05:36:52Z", grants=[_GRANT])
+    model_config = with_example(as_of="2026-11-23T05:36:52Z", grants=[_GRANT])
 
     as_of: datetime
     grants: list[AccessGrant]
@@ -205,7 +201,7 @@ class AccessGrants(Answer):
 class GrantRequest(Answer):
     """A request for a grant."""
 
-    model_config = _example(**_REQUEST)
+    model_config = with_example(**_REQUEST)
 
     id: int
     client: str
@@ -242,7 +238,7 @@ class GrantEvent(Answer):
 class GrantRequestDetail(GrantRequest):
     """A request with all that happened to it."""
 
-    model_config = _example(**_REQUEST, events=[_EVENT])
+    model_config = with_example(**_REQUEST, events=[_EVENT])
 
     events: list[GrantEvent]
 
@@ -250,7 +246,7 @@ class GrantRequestDetail(GrantRequest):
 class GrantRequests(Answer):
     """Requests in the order of their filing."""
 
-    model_config = _example(as_of="2026-11-23T05:36:52Z", requests=[_REQUEST], next=None)
+    model_config = with_example(as_of="2026-11-23T05:36:52Z", requests=[_REQUEST], next=None)
 
     as_of: datetime
     requests: list[GrantRequest]
@@ -260,7 +256,7 @@ class GrantRequests(Answer):
 class GrantReport(Answer):
     """What is to be looked at."""
 
-    model_config = _example(
+    model_config = with_example(
         as_of="2026-11-23T05:36:52Z", expiring_days=30, unused_days=90, expired=[], expiring=[_GRANT], unused=[],
         overdue=[{**_REQUEST, "due": {"on": "2026-11-20", "assumed": False, "overdue": True}}],
     )  # fmt: skip

@@ -233,7 +233,8 @@ class _Answer:
         try:
             index = await self._write(status, body)
         except QuotaUsedUp as error:
-            used_up = quota_used_up(self._asked.scope["app"].state.api, error.grant_id, now())
+            answers = max(use.count for use in self._asked.uses)
+            used_up = quota_used_up(self._asked.scope["app"].state.api, error.grant_id, now(), answers=answers)
             used_up.headers[RECEIPT] = self._receipt(error.index)
             return used_up
         if index is None:  # the hub's own failure tells nothing of anybody

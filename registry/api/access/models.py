@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from registry.api.models import Answer
+from registry.api.models import Answer, with_example
 
 _HASH = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
 _ENTRY: dict[str, Any] = {
@@ -40,14 +40,10 @@ _ACCESS: dict[str, Any] = {
 }
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class AccessEntry(Answer):
     """An entry of the access log."""
 
-    model_config = _with_example(**_ENTRY)
+    model_config = with_example(**_ENTRY)
 
     index: int = Field(description="序号")
     at: datetime
@@ -68,7 +64,7 @@ class AccessEntry(Answer):
 class AccessEntries(Answer):
     """Entries of the access log, the newest first."""
 
-    model_config = _with_example(entries=[_ENTRY], archived=0, next="WyJhIiw3XQ")
+    model_config = with_example(entries=[_ENTRY], archived=0, next="WyJhIiw3XQ")
 
     entries: list[AccessEntry]
     archived: int = Field(description="How many older entries are in archives, and not here 已归档条数")
@@ -78,7 +74,7 @@ class AccessEntries(Answer):
 class Access(Answer):
     """That somebody was given something about an enterprise."""
 
-    model_config = _with_example(**_ACCESS)
+    model_config = with_example(**_ACCESS)
 
     index: int = Field(description="Where it stands in the access log 序号")
     at: datetime
@@ -93,7 +89,7 @@ class Access(Answer):
 class Accesses(Answer):
     """Who was given something about an enterprise, the newest first."""
 
-    model_config = _with_example(entity="91310000MA1FL00A0Q", accesses=[_ACCESS], archived=0, next=None)
+    model_config = with_example(entity="91310000MA1FL00A0Q", accesses=[_ACCESS], archived=0, next=None)
 
     entity: str
     accesses: list[Access]
@@ -104,7 +100,7 @@ class Accesses(Answer):
 class InclusionProof(Answer):
     """That an entry stands in the log: RFC 9162, section 2.1.3. Hashes are base64."""
 
-    model_config = _with_example(
+    model_config = with_example(
         index=7,
         size=8,
         leaf_hash=_HASH,
@@ -130,7 +126,7 @@ class InclusionProof(Answer):
 class ConsistencyProof(Answer):
     """That the log begins with an earlier one: RFC 9162, section 2.1.4. Hashes are base64."""
 
-    model_config = _with_example(old=4, new=8, old_root=_HASH, new_root=_HASH, path=[_HASH])
+    model_config = with_example(old=4, new=8, old_root=_HASH, new_root=_HASH, path=[_HASH])
 
     old: int
     new: int

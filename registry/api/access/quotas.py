@@ -33,11 +33,15 @@ def use(request: Request, grant: Grant, answers: int = 1) -> None:
     uses[grant.id] = Used(grant, Use(grant.id, answers, grant.daily_quota))
 
 
-def quota_used_up(state: ApiState, grant_id: int, at: datetime) -> Problem:
-    """Says so, and when there is more; remembered, so that no record is read for nothing."""
+def quota_used_up(state: ApiState, grant_id: int, at: datetime, *, answers: int = 1) -> Problem:
+    """Says so, and when there is more; remembered, so that no record is read for nothing.
+
+    Not remembered where ``answers`` were asked for at once: there may be enough left for fewer.
+    """
     if len(state.used_up) >= 10_000:  # noqa: PLR2004  (memory stays flat)
         state.used_up.clear()
-    state.used_up[grant_id] = day_of(at)
+    if answers == 1:
+        state.used_up[grant_id] = day_of(at)
     wait = math.ceil((next_day(at) - at).total_seconds())
     return Problem(QUOTA_USED_UP, headers={"Retry-After": str(wait)}, members={"grant": grant_id})
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.api.bulk.forms import Form
-from registry.api.models import Answer, Record, Source
+from registry.api.models import EXAMPLE_RECORD, EXAMPLE_SOURCE, EXAMPLE_USCC, Answer, Record, Source
 
 MOST_KEYS = 1000
 MOST_RECORDS = 1000
@@ -16,26 +16,7 @@ MOST_RECORDS = 1000
 PART_RECORDS = 5000
 """Records of one part at the most: each part is one answer, made whole before it leaves."""
 
-_USCC = "91310000MA1FL00A0Q"
 _SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-_SOURCE: dict[str, Any] = {
-    "connector": "market-supervision.enterprise",
-    "department": "market-supervision",
-    "read_at": "2026-11-23T05:30:00Z",
-    "age_seconds": 412,
-    "freshness_seconds": 7200,
-    "late": False,
-}
-_RECORD: dict[str, Any] = {
-    "key": _USCC,
-    "entity": _USCC,
-    "version": 1024,
-    "valid_from": "2026-11-20T02:00:00Z",
-    "valid_to": None,
-    "connector": "market-supervision.enterprise",
-    "batch": 7,
-    "body": {"uscc": _USCC, "name": "上海示例科技有限公司", "status": "active"},
-}
 _PART: dict[str, Any] = {
     "number": 0,
     "href": "/api/v1/datasets/legal_entity/exports/Zk3vQ0o8n5hT/parts/0",
@@ -50,7 +31,7 @@ _EXPORT: dict[str, Any] = {
     "format": "ndjson",
     "schema_reference": "legal_entity@1",
     "as_of": "2026-11-23T05:36:52Z",
-    "sources": [_SOURCE],
+    "sources": [EXAMPLE_SOURCE],
     "changes": "WyJmZWVkIiw4MTIsMF0",
     "expires_at": "2026-11-24T05:36:52Z",
     "part_records": 5000,
@@ -146,7 +127,7 @@ Code = Annotated[str, Field(min_length=1, max_length=64)]
 class LookupWanted(Wanted):
     """Keys or entity codes, one of the two."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"keys": [_USCC]}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"keys": [EXAMPLE_USCC]}]})
     keys: list[Key] | None = Field(default=None, min_length=1, max_length=MOST_KEYS, description="主键")
     entities: list[Code] | None = Field(
         default=None, min_length=1, max_length=MOST_KEYS, description="Codes of entities 市场主体代码"
@@ -171,8 +152,8 @@ class Lookup(Answer):
                 {
                     "dataset": "legal_entity",
                     "as_of": "2026-11-23T05:36:52Z",
-                    "sources": [_SOURCE],
-                    "results": [{"asked": _USCC, "found": True, "records": [_RECORD]}],
+                    "sources": [EXAMPLE_SOURCE],
+                    "results": [{"asked": EXAMPLE_USCC, "found": True, "records": [EXAMPLE_RECORD]}],
                     "found": 1,
                     "missing": 0,
                 }
@@ -205,7 +186,7 @@ class Counts(Answer):
                 {
                     "dataset": "legal_entity",
                     "as_of": "2026-11-22T16:00:00Z",
-                    "sources": [_SOURCE],
+                    "sources": [EXAMPLE_SOURCE],
                     "by": ["status"],
                     "total": 4950,
                     "groups": [

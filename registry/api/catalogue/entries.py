@@ -29,8 +29,8 @@ SHARING: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "none": (
         "不予共享", "Not shared",
-        "仅在法律、行政法规或国务院决定有依据时提供：申请时须写明依据。",
-        "Given only where a law, a regulation or a decision of the State Council says so; name it when you apply.",
+        "仅在法律、行政法规有依据时提供：申请时须写明依据。",
+        "Given only where a law or an administrative regulation says so; name it when you apply.",
     ),
 }  # fmt: skip
 """Of each sharing class: its name in both languages, and how to come to the data."""

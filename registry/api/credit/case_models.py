@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from registry.api.models import Answer, Title
+from registry.api.models import Answer, Title, with_example
 from registry.domain.credit.cases import Action, Kind, Role, State
 
 _USCC = "91310000MA1FL00A0Q"
@@ -86,10 +86,6 @@ _CASE: dict[str, Any] = _SUMMARY | {
 }
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class EvidenceOfCase(BaseModel):
     """A document that stays with whoever received it; the hub keeps its digest."""
 
@@ -106,7 +102,7 @@ class EvidenceOfCase(BaseModel):
 class CaseFiling(BaseModel):
     """A repair or an objection that an enterprise hands in at a window."""
 
-    model_config = _with_example(
+    model_config = with_example(
         kind="repair",
         dataset=_SUMMARY["dataset"],
         key=_SUMMARY["key"],
@@ -135,7 +131,7 @@ class CaseFiling(BaseModel):
 class CaseStep(BaseModel):
     """A step for which no reason is needed."""
 
-    model_config = _with_example(reason="材料齐全", by="法制科")
+    model_config = with_example(reason="材料齐全", by="法制科")
 
     reason: Words | None = Field(default=None, description="The applicant reads it 说明")
     by: By = None
@@ -144,7 +140,7 @@ class CaseStep(BaseModel):
 class CaseStepWithReason(BaseModel):
     """A step that is not taken without saying why."""
 
-    model_config = _with_example(reason="需向第三方核实", by="法制科")
+    model_config = with_example(reason="需向第三方核实", by="法制科")
 
     reason: Words = Field(description="The applicant reads it 理由")
     by: By = None
@@ -153,7 +149,7 @@ class CaseStepWithReason(BaseModel):
 class CaseGrant(BaseModel):
     """A decision for the applicant."""
 
-    model_config = _with_example(reason="经核实，决定书金额有误", remedy="correct", by="法制科")
+    model_config = with_example(reason="经核实，决定书金额有误", remedy="correct", by="法制科")
 
     reason: Words | None = Field(default=None, description="The applicant reads it 说明")
     remedy: Literal["correct", "withdraw"] | None = Field(
@@ -204,7 +200,7 @@ class CaseSummary(Answer):
 class CasePage(Answer):
     """Repairs and objections in the order of their filing."""
 
-    model_config = _with_example(as_of="2026-11-23T05:36:52Z", cases=[_SUMMARY], next=None)
+    model_config = with_example(as_of="2026-11-23T05:36:52Z", cases=[_SUMMARY], next=None)
 
     as_of: datetime
     cases: list[CaseSummary]
@@ -236,7 +232,7 @@ class PossibleAction(Answer):
 class CreditCase(CaseSummary):
     """One repair or objection with everything that happened to it."""
 
-    model_config = _with_example(**_CASE)
+    model_config = with_example(**_CASE)
 
     statement: str
     evidence: list[EvidenceOfCase]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from registry.api.models import Answer, Source, Title
+from registry.api.models import Answer, Source, Title, with_example
 
 _AT = "2026-11-23T05:36:52Z"
 _USCC = "91310000MA1FL00A0Q"
@@ -60,14 +60,10 @@ Name = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,62}$")]
 State = Literal["holding", "not_yet", "over", "revoked"]
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class ConsentWanted(BaseModel):
     """A consent as it is to be entered."""
 
-    model_config = _with_example(**_WANTED)
+    model_config = with_example(**_WANTED)
 
     subject: str = Field(max_length=18, description="Unified social credit code of who consents 授权主体")
     grantee: str = Field(max_length=100, description="The client that may read 被授权机构")
@@ -83,7 +79,7 @@ class ConsentWanted(BaseModel):
 class Consent(Answer):
     """A consent as it stands. Every consent can be revoked."""
 
-    model_config = _with_example(**_CONSENT)
+    model_config = with_example(**_CONSENT)
 
     id: str
     subject: str
@@ -103,7 +99,7 @@ class Consent(Answer):
 class ConsentPage(Answer):
     """Consents in the order in which they were entered."""
 
-    model_config = _with_example(as_of=_AT, consents=[_CONSENT], next=None)
+    model_config = with_example(as_of=_AT, consents=[_CONSENT], next=None)
 
     as_of: datetime
     consents: list[Consent]
@@ -125,7 +121,7 @@ class ConsentUse(Answer):
 class ConsentUsePage(Answer):
     """Uses in order: who read by which consent, when, what, for which case."""
 
-    model_config = _with_example(as_of=_AT, uses=[_USE], next=None)
+    model_config = with_example(as_of=_AT, uses=[_USE], next=None)
 
     as_of: datetime
     uses: list[ConsentUse]
@@ -197,7 +193,7 @@ class LendingItem(Answer):
 class Lending(Answer):
     """The items for lending that the enterprise has consented to, and no others."""
 
-    model_config = _with_example(
+    model_config = with_example(
         uscc=_USCC,
         found_by="uscc",
         as_of=_AT,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from registry.api.credit.models import Reason
-from registry.api.models import Answer
+from registry.api.models import Answer, with_example
 
 _AT = "2026-11-23T05:36:52Z"
-
-
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
 
 
 class RowProblem(Answer):
@@ -48,7 +44,7 @@ class WithdrawnDecision(Answer):
 class ExchangePage(Answer):
     """What to publish and what to withdraw, by key."""
 
-    model_config = _with_example(
+    model_config = with_example(
         as_of=_AT,
         edition="old",
         table="penalties",
@@ -120,7 +116,7 @@ class QualityFigures(Answer):
 class Quality(Answer):
     """How departments publish permits and penalties."""
 
-    model_config = _with_example(
+    model_config = with_example(
         as_of=_AT,
         publish_within_working_days=7,
         by="department",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from registry.api.credit.case_models import By, Words
-from registry.api.models import Answer, Title
+from registry.api.models import Answer, Title, with_example
 
 MatchState = Literal["candidate", "accepted", "rejected", "undone", "lapsed"]
 
@@ -39,14 +39,10 @@ _MATCH: dict[str, Any] = {
 }
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class MatchDecision(BaseModel):
     """What a person says of a match, and why."""
 
-    model_config = _with_example(reason="登记档案与名单所载地址、法定代表人一致", by="数据归集科")
+    model_config = with_example(reason="登记档案与名单所载地址、法定代表人一致", by="数据归集科")
 
     reason: Words = Field(description="理由")
     by: By = None
@@ -89,7 +85,7 @@ class MatchSummary(Answer):
 class MatchPage(Answer):
     """Matches in the order in which they were found."""
 
-    model_config = _with_example(as_of="2026-11-23T05:36:52Z", matches=[_MATCH], next=None)
+    model_config = with_example(as_of="2026-11-23T05:36:52Z", matches=[_MATCH], next=None)
 
     as_of: datetime
     matches: list[MatchSummary]
@@ -136,7 +132,7 @@ class DecisionOnMatch(Answer):
 class CreditMatch(MatchSummary):
     """One match with what was compared."""
 
-    model_config = _with_example(
+    model_config = with_example(
         **_MATCH,
         record={"name": "上海示例科技有限责任公司", "address": None},
         enterprise={"names": ["上海示例科技有限公司"], "former_names": [], "addresses": []},

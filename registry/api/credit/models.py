@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from registry.api.credit.consent_models import BasisConsent
-from registry.api.models import Answer, Source, Title
+from registry.api.models import Answer, Source, Title, with_example
 
 _AT = "2026-11-23T05:36:52Z"
 _USCC = "91310000MA1FL00A0Q"
@@ -99,10 +99,6 @@ _FINDING: dict[str, Any] = {
 }
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class Origin(Answer):
     """The record that a value comes from, and when its source last confirmed it."""
 
@@ -153,7 +149,7 @@ class FileDiscrepancy(Answer):
 class EnterpriseFile(Answer):
     """What is known of one enterprise now."""
 
-    model_config = _with_example(
+    model_config = with_example(
         uscc=_USCC,
         found_by="registration_number",
         as_of=_AT,
@@ -270,7 +266,7 @@ _RECORD_EXAMPLE: dict[str, Any] = {
 class CreditRecord(Answer):
     """What one reader sees of one enterprise."""
 
-    model_config = _with_example(**_RECORD_EXAMPLE)
+    model_config = with_example(**_RECORD_EXAMPLE)
 
     uscc: str
     found_by: str
@@ -338,7 +334,7 @@ class ReportCheck(Answer):
 class CreditReport(CreditRecord):
     """The credit report of today."""
 
-    model_config = _with_example(
+    model_config = with_example(
         **_RECORD_EXAMPLE,
         title={"zh": "公共信用信息报告", "en": "Report of public credit information"},
         summary=[_SHOWN["class"] | {"records": 1, "disputed": 1}],
@@ -357,7 +353,7 @@ class CreditReport(CreditRecord):
 class Measures(Answer):
     """What applies to an enterprise today, and why."""
 
-    model_config = _with_example(
+    model_config = with_example(
         uscc=_USCC,
         found_by="uscc",
         registered=True,
@@ -408,7 +404,7 @@ class Discrepancy(Answer):
 class DiscrepancyPage(Answer):
     """Discrepancies, in the order in which they were found."""
 
-    model_config = _with_example(as_of=_AT, discrepancies=[_DISCREPANCY], next=None)
+    model_config = with_example(as_of=_AT, discrepancies=[_DISCREPANCY], next=None)
 
     as_of: datetime
     discrepancies: list[Discrepancy]
@@ -429,7 +425,7 @@ class DiscrepancyCount(Answer):
 class DiscrepancyCounts(Answer):
     """Counts by day, department and field; what has none on a day is left out."""
 
-    model_config = _with_example(
+    model_config = with_example(
         as_of=_AT,
         since="2026-11-01",
         until="2026-11-23",
@@ -468,7 +464,7 @@ class Finding(Answer):
 class FindingPage(Answer):
     """Findings, in the order in which they were made."""
 
-    model_config = _with_example(as_of=_AT, findings=[_FINDING], next=None)
+    model_config = with_example(as_of=_AT, findings=[_FINDING], next=None)
 
     as_of: datetime
     findings: list[Finding]

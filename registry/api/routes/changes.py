@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from registry.api import models, paging
 from registry.api.access.logged import EACH_PART
 from registry.api.access.purpose import AccessPurpose, CaseNumber
-from registry.api.access.security import Caller, Granted, Reader, expect_purpose, granted, identified
+from registry.api.access.security import Caller, Granted, Reader, expect_purpose, granted, identified, reader
 from registry.api.access.versions import announce
 from registry.api.negotiation import not_acceptable, preferred
 from registry.api.parameters import Limit
@@ -102,6 +102,9 @@ async def listed(
         if _entries(request, found, readable) or found.more or not await _wait(request, deadline):
             return _page(request, found, readable)
         start = found.reached
+        # Who asks and what is granted is looked at anew, as if it were a request of its own: a grant may have ended.
+        request.scope["state"]["uses"] = {}
+        caller = await reader(request, request.headers.get("authorization"))
 
 
 async def _granted(request: Request, caller: Caller, wanted: str | None) -> dict[int, Granted]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from registry.api.models import Answer
+from registry.api.models import Answer, with_example
 
 _ID = "sub_0a1b2c3d4e5f60718293a4b5"
 _SUBSCRIPTION: dict[str, Any] = {
@@ -45,14 +45,10 @@ _LETTER: dict[str, Any] = {
 Cursor = Annotated[str, StringConstraints(max_length=200)]
 
 
-def _with_example(**members: Any) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [members]})
-
-
 class SubscriptionWanted(BaseModel):
     """Where changes are to be delivered."""
 
-    model_config = _with_example(
+    model_config = with_example(
         dataset="legal_entity", url="https://bank.example.com/shuqiao/events", mode="single", after="end"
     )
 
@@ -69,7 +65,7 @@ class SubscriptionWanted(BaseModel):
 class Replay(BaseModel):
     """From where to deliver once more."""
 
-    model_config = _with_example(after="WyJmZWVkIiw4MTIsMTAyNF0")
+    model_config = with_example(after="WyJmZWVkIiw4MTIsMTAyNF0")
 
     after: Cursor | None = Field(description="A cursor of the feed; `end`; null: everything that is kept 起点")
 
@@ -77,7 +73,7 @@ class Replay(BaseModel):
 class Redelivery(BaseModel):
     """Which dead letters to send once more."""
 
-    model_config = _with_example(ids=[7])
+    model_config = with_example(ids=[7])
 
     ids: list[int] | None = Field(
         default=None, max_length=1000, description="Left out: all that were not delivered since 死信编号"
@@ -102,7 +98,7 @@ class TestResult(Answer):
 class Subscription(Answer):
     """A subscription as it stands."""
 
-    model_config = _with_example(**_SUBSCRIPTION)
+    model_config = with_example(**_SUBSCRIPTION)
 
     id: str
     dataset: str
@@ -131,7 +127,7 @@ class Subscription(Answer):
 class NewSubscription(Subscription):
     """A subscription with its secret, which is shown this once."""
 
-    model_config = _with_example(
+    model_config = with_example(
         **_SUBSCRIPTION | {"state": "pending", "verified_at": None, "delivered": 0, "delivered_at": None},
         secret="whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",  # noqa: S106  (an example)
     )
@@ -142,7 +138,7 @@ class NewSubscription(Subscription):
 class SubscriptionList(Answer):
     """The client's subscriptions, the oldest first."""
 
-    model_config = _with_example(subscriptions=[_SUBSCRIPTION])
+    model_config = with_example(subscriptions=[_SUBSCRIPTION])
 
     subscriptions: list[Subscription]
 
@@ -163,7 +159,7 @@ class DeadLetter(Answer):
 class DeadLetterPage(Answer):
     """Dead letters in the order in which they were given up."""
 
-    model_config = _with_example(dead_letters=[_LETTER], next=None)
+    model_config = with_example(dead_letters=[_LETTER], next=None)
 
     dead_letters: list[DeadLetter]
     next: str | None
@@ -172,6 +168,6 @@ class DeadLetterPage(Answer):
 class RedeliveryBegun(Answer):
     """How many dead letters are about to be sent once more."""
 
-    model_config = _with_example(redelivering=7)
+    model_config = with_example(redelivering=7)
 
     redelivering: int

@@ -29,8 +29,3 @@ def cell(value: Any) -> str:
 def guarded(text: str) -> str:
     """A text that no spreadsheet runs."""
     return f"'{text}" if text.startswith(_DANGEROUS) else text
-
-
-def unguarded(text: str) -> str:
-    """The text that a cell was made from."""
-    return text.removeprefix("'")

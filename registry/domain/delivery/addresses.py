@@ -118,6 +118,8 @@ def may_reach(address: Address, rules: AddressRules) -> bool:
 
 def _is_public(address: Address) -> bool:
     """Neither private, loopback, link-local (metadata services), shared, for documentation, nor a group's."""
+    if isinstance(address, IPv6Address) and address.is_site_local:  # fec0::/10, which Python holds to be global
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
 
 

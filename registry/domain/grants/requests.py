@@ -14,7 +14,7 @@ only with the law named that allows it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -88,10 +88,16 @@ def expect_may(party: Party, action: Action, sharing: str, department: str, clie
         raise GrantError(f"this is for {wanted} to do", f"该操作应由 {wanted} 办理", "not_for_this_role")
 
 
-def expect_no_more(asked: Terms, given: Terms) -> None:
-    """Raise GrantError if more would be given than was asked for."""
+def expect_no_more(asked: Terms, given: Terms, personal: Collection[str]) -> None:
+    """Raise GrantError if more would be given than was asked for.
+
+    ``personal``: the paths of personal values, which who asked for all fields asked for masked.
+    """
     wider = []
-    if asked.fields is not None and (given.fields is None or not given.fields <= asked.fields):
+    if asked.fields is None:
+        if given.fields is not None and given.fields.intersection(personal):
+            wider.append("fields")
+    elif given.fields is None or not given.fields <= asked.fields:
         wider.append("fields")
     if asked.purposes and (not given.purposes or not given.purposes <= asked.purposes):
         wider.append("purposes")

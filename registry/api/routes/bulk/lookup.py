@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from registry.api.access.quotas import use
 from registry.api.access.security import GrantedDataset
 from registry.api.bulk import models
 from registry.api.bulk.about import name_entities
@@ -26,6 +27,7 @@ async def look_up(request: Request, found: GrantedDataset, wanted: models.Lookup
     app, dataset, rows = state_of(request), found.dataset, found.grant.rows
     view = found.view(app)
     by: dict[str, list[Any]] = {}
+    use(request, found.grant, max(1, len(wanted.keys or wanted.entities or ())))  # each key is an answer of the quota
     async with app.bulk.passed():
         if wanted.keys is not None and wanted.entities is None:
             asked = wanted.keys
