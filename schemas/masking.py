@@ -6,6 +6,7 @@ from typing import Any
 
 _SHORT = 2
 _MIDDLE = 8
+_STARS = "*" * _MIDDLE
 _SHOWN = 60
 
 
@@ -14,15 +15,14 @@ def mask(value: Any) -> str:
 
     A name keeps its first character, a number its first two and last two.
     """
-    if isinstance(value, bool | int | float) or value is None:
-        return "***"
-    if isinstance(value, dict | list | tuple):
+    if not isinstance(value, str) and (value is None or isinstance(value, bool | int | float | dict | list | tuple)):
         return "***"
     text = value if isinstance(value, str) else str(value)
-    if len(text) < _SHORT:
+    length = len(text)
+    if length < _SHORT:
         return "*"
-    if len(text) < _MIDDLE:
-        return printable(text[0]) + "*" * (len(text) - 1)
+    if length < _MIDDLE:
+        return printable(text[0]) + _STARS[: length - 1]
     return printable(text[:2]) + "*" * min(len(text) - 4, 14) + printable(text[-2:])
 
 

@@ -17,6 +17,7 @@ from schemas.catalogue import Catalogue, default_catalogue, escape
 from schemas.errors import SchemaError
 from schemas.explanation import Violation, explain
 from schemas.formats import formats
+from schemas.personal import PersonalFields
 from schemas.writable import PASS_NOTHING, TOO_DEEP, find_flaws, looks_suspicious, without
 
 __all__ = ["Validator", "Violation", "validator"]
@@ -37,9 +38,7 @@ class Validator:
     def is_valid(self, record: Any) -> bool:
         """Whether the record keeps every rule of its schema and can be written as JSON. Never raises."""
         try:
-            if looks_suspicious(orjson.dumps(record, None, PASS_NOTHING)) and find_flaws(record):
-                return False
-            return self._engine.is_valid(record)
+            return not (_may_have_flaws(record) and find_flaws(record)) and self._engine.is_valid(record)
         except (ValueError, TypeError, RecursionError):
             return False
 
@@ -56,11 +55,26 @@ class Validator:
         except (ValueError, TypeError, RecursionError):
             return None
 
+    def encode_apart(self, record: Mapping[str, Any], fields: PersonalFields) -> tuple[bytes, bytes] | None:
+        """As :meth:`encode`, but masked, and beside it the personal values that are masked in it; empty: none.
+
+        Both are canonical JSON; together they say what the record says. Never raises.
+        """
+        try:
+            taken = fields.taken(record)
+            shown = orjson.dumps(fields.masked(record, taken) if taken else record, None, _CANONICAL)
+            personal = orjson.dumps(taken, None, _CANONICAL) if taken else b""
+            if (looks_suspicious(shown) or looks_suspicious(personal)) and find_flaws(record):
+                return None
+            return (shown, personal) if self._engine.is_valid(record) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
+
     def violations(self, record: Any) -> list[Violation]:
         """Everything that is wrong with the record, in the order of its pointers. Empty exactly if it is valid."""
         if self.is_valid(record):
             return []
-        flaws = find_flaws(record)
+        flaws = find_flaws(record) if _may_have_flaws(record) else []
         found = {flaw.violation(self.schema) for flaw in flaws}
         spoilt = {flaw.pointer for flaw in flaws}
         if _ROOT not in spoilt and all(flaw.rule != TOO_DEEP for flaw in flaws):
@@ -81,6 +95,13 @@ class Validator:
             keyword = _keyword(error)
             for pointer in _fields(error, place):
                 yield pointer, keyword, error
+
+
+def _may_have_flaws(record: Any) -> bool:
+    try:
+        return looks_suspicious(orjson.dumps(record, None, PASS_NOTHING))
+    except (ValueError, TypeError, RecursionError):
+        return True
 
 
 def _keyword(error: jsonschema_rs.ValidationError) -> str:

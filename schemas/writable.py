@@ -83,7 +83,7 @@ class Flaw:
 
 def looks_suspicious(text: bytes) -> bool:
     r"""Whether a serialised record may hold a control character (``\u00..``) or a NaN (written as ``null``)."""
-    return b"\\u00" in text or b"null" in text
+    return b"null" in text or (b"\\" in text and b"\\u00" in text)  # one character is sought much faster than four
 
 
 def find_flaws(record: Any) -> list[Flaw]:

@@ -14,8 +14,9 @@ from schemas import catalogue
 class Columns:
     """The columns of the source, and the fields of the record, that a manifest knows."""
 
-    read: frozenset[str]
     personal: frozenset[str]
+    open: frozenset[str]
+    """Those that are read and hold nothing personal."""
 
     def public(self, names: Iterable[str]) -> list[str]:
         """Those of some columns that are known to hold nothing personal.
@@ -23,11 +24,7 @@ class Columns:
         A column is public if something is mapped from it and nothing personal is; one that the mapping does not read
         may hold anything. Contradicting rows are kept as records, by field.
         """
-        return [
-            name
-            for name in names
-            if name in self.read and not any(each == name or each.startswith(f"{name}.") for each in self.personal)
-        ]
+        return [name for name in names if name in self.open]
 
 
 def columns_of(manifest: Manifest) -> Columns:
@@ -42,4 +39,10 @@ def columns_of(manifest: Manifest) -> Columns:
             personal |= names
     flags = (source.operation, source.tombstone)
     read |= {flag.column for flag in flags if flag is not None}
-    return Columns(frozenset(name for name in read if name is not None), frozenset(personal))
+    within = tuple(personal)
+    clear = {
+        name
+        for name in read
+        if name is not None and not any(each == name or each.startswith(f"{name}.") for each in within)
+    }
+    return Columns(frozenset(personal), frozenset(clear))

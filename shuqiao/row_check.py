@@ -24,6 +24,7 @@ from registry.intake.staging import Refusal
 from registry.sealing.records import blind_row_id
 from registry.sealing.ring import Ring
 from schemas import catalogue
+from schemas.personal import of_schema
 from schemas.validation import Validator, validator
 from shuqiao.personal_columns import columns_of
 
@@ -42,15 +43,14 @@ class Checked:
     row_ids: list[str] = field(default_factory=list)
     entities: list[str | None] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
+    personal: list[bytes] = field(default_factory=list)
+    """Of each record what is masked in its body; empty: nothing."""
     deletes: list[tuple[int, str | None, str]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    def valid(
-        self,
-    ) -> tuple[list[int], list[str], list[str], list[str | None], list[bytes], list[dict[str, Any]]]:
+    def valid(self) -> tuple[list[int], list[str], list[str], list[str | None], list[bytes], list[bytes]]:
         """The columns of the valid records, as staging takes them."""
-        return self.ordinals, self.keys, self.row_ids, self.entities, self.bodies, self.records
+        return self.ordinals, self.keys, self.row_ids, self.entities, self.bodies, self.personal
 
 
 class RowCheck:
@@ -66,6 +66,7 @@ class RowCheck:
         self._blinded = ring if not self._columns.personal.isdisjoint(manifest.source.row_id) else None
         self._mapping = compile_mapping(manifest)
         self._validator: Validator = validator(manifest.schema)
+        self._personal = of_schema(manifest.schema)
         self._entity_field = catalogue.entity_field(manifest.schema)
         self._bound: tuple[tuple[str, ...], BoundMapping, tuple[int, ...]] | None = None
         self._next = 0
@@ -86,16 +87,16 @@ class RowCheck:
         row_ids = _row_ids(rows.rows, id_places)
         if self._blinded is not None:
             row_ids = [row_id and blind_row_id(self._blinded, row_id) for row_id in row_ids]
-        encode = self._validator.encode
-        bodies = [None if record is None else encode(record) for record in records]
+        encode, fields = self._validator.encode_apart, self._personal
+        encoded = [None if record is None else encode(record, fields) for record in records]
         deleted = self._deleted(bound, rows, row_ids, first, checked)
         good = [
             index
-            for index, body in enumerate(bodies)
-            if body is not None and row_ids[index] and not (deleted and deleted[index])
+            for index, found in enumerate(encoded)
+            if found is not None and row_ids[index] and not (deleted and deleted[index])
         ]
-        keys = self._keys([records[index] for index in good])
-        entities = self._entities([records[index] for index in good])
+        chosen = [record for index in good if (record := records[index]) is not None]
+        keys, entities = self._keys(chosen), self._entities(chosen)
         if max(map(len, keys), default=0) > IDENTITY_TEXT or max(map(_length, entities), default=0) > IDENTITY_TEXT:
             fits = [len(key) <= IDENTITY_TEXT >= _length(entity) for key, entity in zip(keys, entities, strict=True)]
             good, keys = list(compress(good, fits)), list(compress(keys, fits))
@@ -104,8 +105,8 @@ class RowCheck:
         checked.keys = keys
         checked.row_ids = [row_ids[index] for index in good]
         checked.entities = entities
-        checked.bodies = [body for index in good if (body := bodies[index]) is not None]
-        checked.records = [record for index in good if (record := records[index]) is not None]
+        whole = [found for index in good if (found := encoded[index]) is not None]
+        checked.bodies, checked.personal = [body for body, _ in whole], [personal for _, personal in whole]
         if len(good) + len(checked.deletes) < len(records):
             fine = set(good)
             checked.refusals += [
@@ -246,6 +247,8 @@ def _raw(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _raw_value(value: Any) -> Any:
+    if type(value) is str and len(value) <= RAW_TEXT and value.isascii() and "\0" not in value:
+        return value
     if value is None or (isinstance(value, bool | int) and abs(int(value)) < 1 << 53):
         return value
     text = value if isinstance(value, str) else repr(value) if isinstance(value, bytes | float) else str(value)

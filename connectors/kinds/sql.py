@@ -25,7 +25,7 @@ from connectors.kinds.sql_values import fetch, stream
 from connectors.quantities import DURATION_PATTERN, duration
 from connectors.source import Cursor, DiscoveredTable, Partition, Rows
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 2_000
 FEW_ROWS = 20_000
 """Not worth a second process."""
 TIMEOUT = "10m"

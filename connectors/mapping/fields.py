@@ -127,7 +127,9 @@ class TextField:
         if not self._ordinary(joined, len(values), max(map(len, values), default=0)):
             return self._one_by_one(values)
         empty = self.empty
-        found = [None if value in empty else value for value in map(str.strip, values)]
+        found: list[Any] = list(map(str.strip, values))
+        if not empty.isdisjoint(found):
+            found = [None if value in empty else value for value in found]
         return found if self.spelling is None else self._spelled(found, joined)
 
     def _ordinary(self, joined: str, count: int, longest: int) -> bool:

@@ -99,7 +99,17 @@ def _target(name: str, rule: MappingType[str, Any], manifest: Manifest, personal
     )
 
 
-Reader = Callable[[Sequence[Sequence[Any]]], Sequence[Any]]
+class _ColumnsOf:
+    """Rows as columns, for who needs one of them only."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, number: int) -> list[Any]:
+        return [row[number] for row in self._rows]
+
+
+Reader = Callable[[Sequence[Sequence[Any]] | _ColumnsOf], Sequence[Any]]
 
 
 def _reader(name: str, columns: Sequence[str]) -> Reader | None:
@@ -157,12 +167,12 @@ class BoundMapping:
         source = self._mapping.manifest.source
         if not rows or (source.operation is None and source.tombstone is None):
             return None
-        table = list(zip(*rows, strict=True))
+        table = _ColumnsOf(rows)
         if source.operation is not None:
             delete = source.operation.delete
-            return [_flag(value) in delete for value in self._readers[source.operation.column](table)]
+            return [mark in delete for mark in _flags(self._readers[source.operation.column](table))]
         assert source.tombstone is not None  # noqa: S101
-        marks = map(_flag, self._readers[source.tombstone.column](table))
+        marks = _flags(self._readers[source.tombstone.column](table))
         values = source.tombstone.values
         return [mark != "" if values is None else mark in values for mark in marks]
 
@@ -213,6 +223,14 @@ def _first(values: Sequence[Any], _: str) -> Any:
     return None
 
 
+def _flags(values: Sequence[Any]) -> list[str]:
+    """:func:`_flag` of each; there are few different ones."""
+    if set(map(type, values)) == {str}:
+        known = {value: _flag(value) for value in set(values)}
+        return [known[value] for value in values]
+    return [_flag(value) for value in values]
+
+
 def _flag(value: Any) -> str:
     """A flag or an identifier as plain text, whatever its type at the source."""
     if value is None:
@@ -226,8 +244,9 @@ def _records(paths: Sequence[tuple[str, ...]], outputs: Sequence[list[Any]]) -> 
     names, columns = _nested(paths, outputs)
     records = [dict(zip(names, row)) for row in zip(*columns)]  # noqa: B905  (strict costs a third more here)
     for name, column in zip(names, columns, strict=True):
-        for number in [number for number, value in enumerate(column) if value is None]:
-            del records[number][name]
+        if not all(column):  # looks at them much faster than the next line
+            for number in [number for number, value in enumerate(column) if value is None]:
+                del records[number][name]
     return records
 
 

@@ -116,11 +116,11 @@ def _publish(
         reasons = tuple(reason for reason in reasons if reason.code == COLUMNS_CHANGED)
     if reasons:
         raise _Held(counts, reasons)
+    quarantine.update(connection, work, complete=complete)  # before the merge takes what is staged out of memory
     merged = merge.apply(connection, work, tables, snapshot=complete)
     counts = replace(counts, new=merged.new, changed=merged.changed, unchanged=merged.unchanged, deleted=merged.deleted)
     if work.dry_run:
         raise _DryRun(counts)
-    quarantine.update(connection, work, complete=complete)
     connection.execute(
         """
         UPDATE registry.connector SET cursor = %s, cursor_batch_id = %s, records = records + %s, read_at = %s,

@@ -201,15 +201,13 @@ def _seal(
     done = 0
     for rows in _pages(connection, query, (dataset_id,), len(names)):
         clear = [row for row in rows if fields.taken(row[-1])]
-        bodies = [orjson.dumps(row[-1], option=orjson.OPT_SORT_KEYS) for row in clear]
+        apart = sealer.apart(orjson.dumps(row[-1]) for row in clear)
         with connection.cursor() as cursor:
             cursor.executemany(
                 write,
                 [
                     (each.body.decode(), each.digest, each.personal, each.blind, dataset_id, *row[:-1])
-                    for row, each in zip(
-                        clear, sealer.seal([row[0] for row in clear], bodies, [row[-1] for row in clear]), strict=True
-                    )
+                    for row, each in zip(clear, sealer.seal([row[0] for row in clear], *apart), strict=True)
                 ],
             )
         done += len(clear)

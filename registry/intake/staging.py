@@ -9,10 +9,11 @@ again (:class:`registry.intake.errors.StagingMissing`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -20,7 +21,7 @@ from psycopg.types.json import Jsonb
 from registry.domain.batches import State
 from registry.intake.errors import BatchNotOpen, IntakeError
 from registry.sealing import key_file
-from registry.sealing.records import RecordSealer, masked_row, plain_digest
+from registry.sealing.records import RecordSealer, SealedRecord, masked_row, without_personal
 from schemas.personal import PersonalFields, of_dataset
 
 NULL = "\\N"
@@ -104,23 +105,24 @@ class Staging:
         row_ids: Iterable[str],
         entities: Iterable[str | None],
         bodies: Iterable[bytes],
-        records: Iterable[Mapping[str, Any]] | None = None,
+        personal: Iterable[bytes] | None = None,
     ) -> None:
         """Stage valid records, their personal values sealed; the iterables run side by side.
 
-        ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal;
-        ``records`` are what the bodies say, where that is at hand.
+        ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal.
+        ``personal`` are the values that are masked in the bodies; without them the bodies are whole records.
         """
-        search = _MUST_ESCAPE.search
         lines = []
-        keys, stored = list(keys), self._stored
-        for ordinal, key, row_id, entity, (digest, personal, body) in zip(
-            ordinals, keys, row_ids, entities, stored(keys, bodies, records), strict=True
-        ):
-            if search(key) or search(row_id) or (entity is not None and search(entity)):
-                key, row_id = key.translate(_ESCAPES), row_id.translate(_ESCAPES)  # noqa: PLW2901
-                entity = entity and entity.translate(_ESCAPES)  # noqa: PLW2901
-            head = f"{ordinal}\t{key}\t{row_id}\t{entity or NULL}\t{digest}\tf\t{personal}\t"
+        keys = list(keys)
+        if self._sealer is None:
+            stored: Iterable[SealedRecord] = map(without_personal, bodies)
+        else:
+            stored = self._sealer.seal(keys, *(self._sealer.apart(bodies) if personal is None else (bodies, personal)))
+        named = (_escaped(keys), _escaped(list(row_ids)), _escaped([entity or "" for entity in entities]))
+        for ordinal, key, row_id, entity, (digest, body, sealed, blind) in zip(ordinals, *named, stored, strict=True):
+            values = f"\\\\x{sealed.hex()}" if sealed else NULL
+            sought = f"{{{','.join(blind)}}}" if blind else NULL
+            head = f"{ordinal}\t{key}\t{row_id}\t{entity or NULL}\t{digest}\tf\t{values}\t{sought}\t"
             lines.append(head.encode() + body.replace(b"\\", b"\\\\"))
         if lines:
             self._accepted += len(lines)
@@ -142,17 +144,20 @@ class Staging:
         if not refusals:
             return
         self._refused += len(refusals)
-        with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO registry.staged_refusal"
-                " (batch_id, part, attempt, ordinal, row_id, key, place, raw, personal, reasons)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [
-                    (self._batch_id, self._part, self._attempt, refusal.ordinal, refusal.row_id, refusal.key)
-                    + (refusal.place, *self._row(refusal), Jsonb(list(refusal.reasons)))
-                    for refusal in refusals
-                ],
-            )
+        attempt = (self._batch_id, self._part, self._attempt)
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(
+                "COPY registry.staged_refusal (batch_id, part, attempt, ordinal, row_id, key, place, raw, personal,"
+                " reasons) FROM STDIN"
+            ) as copy,
+        ):
+            for refusal in refusals:
+                raw, personal = self._row(refusal)
+                copy.write_row(
+                    (*attempt, refusal.ordinal, refusal.row_id, refusal.key, refusal.place)
+                    + (orjson.dumps(raw).decode(), personal, orjson.dumps(refusal.reasons).decode())
+                )
 
     def finish(
         self, reached: Mapping[str, Any] | None, *, unchanged: bool = False, missing_columns: Sequence[str] = ()
@@ -176,22 +181,11 @@ class Staging:
         """Rows so far: accepted, refused, deletions."""
         return self._accepted, self._refused, self._deletes
 
-    def _stored(
-        self, keys: Sequence[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None
-    ) -> Iterator[tuple[str, str, bytes]]:
-        """Of each record: its digest, what is sealed and its blind index as COPY takes them, its body."""
-        if self._sealer is None:
-            yield from ((plain_digest(body), f"{NULL}\t{NULL}", body) for body in bodies)
-            return
-        for digest, body, personal, blind in self._sealer.seal(keys, bodies, records):
-            sealed = NULL if personal is None else f"\\\\x{personal.hex()}"
-            yield digest, f"{sealed}\t{NULL if blind is None else '{' + ','.join(blind) + '}'}", body
-
-    def _row(self, refusal: Refusal) -> tuple[Jsonb, bytes | None]:
+    def _row(self, refusal: Refusal) -> tuple[Mapping[str, Any], bytes | None]:
         """A refused row as it is kept: whole where its dataset has nothing personal, else masked, and sealed."""
         if self._sealer is None:
-            return Jsonb(refusal.raw), None
-        return Jsonb(masked_row(refusal.raw, refusal.public)), self._sealer.seal_row(refusal.row_id, refusal.raw)
+            return refusal.raw, None
+        return masked_row(refusal.raw, refusal.public), self._sealer.seal_row(refusal.row_id, refusal.raw)
 
     def _send(self, lines: list[bytes]) -> None:
         lines.append(b"")
@@ -219,6 +213,11 @@ def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | Non
 def _ready(dataset: int, fields: PersonalFields) -> RecordSealer:
     key_file.ring()  # before anything is read: it may not be there
     return RecordSealer(dataset, fields)
+
+
+def _escaped(texts: Sequence[str]) -> Sequence[str]:
+    """Texts as COPY takes them; hardly ever has one to be changed, so all are looked at in one go."""
+    return [text.translate(_ESCAPES) for text in texts] if _MUST_ESCAPE.search(" ".join(texts)) else texts
 
 
 def _lock_open(connection: psycopg.Connection, batch_id: int) -> None:

@@ -14,7 +14,6 @@ import orjson
 
 from registry.sealing import key_file
 from registry.sealing.ring import RECORD, ROW, Ring
-from schemas.masking import mask
 from schemas.personal import PersonalFields, masked_whole, normalised
 
 _CANONICAL = orjson.OPT_SORT_KEYS
@@ -24,7 +23,7 @@ class SealedRecord(NamedTuple):
     """A record as it is stored."""
 
     digest: str
-    """Of the whole content, 32 hexadecimal digits; with personal values in it, keyed."""
+    """Of the whole content, 32 hexadecimal digits; with personal values, keyed: of the body and then of these."""
     body: bytes
     """Canonical JSON, personal values masked."""
     personal: bytes | None
@@ -39,43 +38,36 @@ class RecordSealer:
     def __init__(self, dataset: int, fields: PersonalFields, ring: Callable[[], Ring] = key_file.ring) -> None:
         """``ring`` is asked again for each lot of records, so that a rotation reaches a load of hours too."""
         self._dataset, self._fields, self._ring = dataset, fields, ring
-        self._plain = frozenset(name for name, _ in fields.names if name.isascii() and name.isidentifier())
 
-    def seal(
-        self, keys: Iterable[str], bodies: Iterable[bytes], records: Iterable[Mapping[str, Any]] | None = None
-    ) -> Iterator[SealedRecord]:
-        """Records as they are stored; ``bodies`` are their canonical JSON, ``records`` the same, if at hand."""
-        fields, ring, taken_of, dumps = self._fields, self._ring(), self._fields.taken, orjson.dumps
-        place, digest_of_content, sealing = f"{self._dataset}\0", ring.content_digest, ring.sealing(RECORD)
-        bodies = list(bodies)
-        for key, body, record in zip(keys, bodies, records or map(orjson.loads, bodies), strict=True):
-            taken = taken_of(record)
-            if not taken:
-                yield SealedRecord(plain_digest(body), body, None, None)
+    def apart(self, bodies: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Of whole records in JSON: what stays with masks, and the personal values; see :meth:`seal`."""
+        records = [orjson.loads(body) for body in bodies]
+        taken = [self._fields.taken(record) for record in records]
+        shown = [self._fields.masked(record, each) for record, each in zip(records, taken, strict=True)]
+        return [orjson.dumps(each, option=_CANONICAL) for each in shown], [
+            orjson.dumps(each, option=_CANONICAL) if each else b"" for each in taken
+        ]
+
+    def seal(self, keys: Iterable[str], bodies: Iterable[bytes], personal: Iterable[bytes]) -> Iterator[SealedRecord]:
+        """Records as they are stored: of each the key, its body with masks and the personal values (empty: none).
+
+        Both are canonical JSON (:meth:`schemas.validation.Validator.encode_apart`).
+        """
+        fields, ring, place = self._fields, self._ring(), f"{self._dataset}\0"
+        digest_of_content, sealing = ring.content_digest, ring.sealing(RECORD)
+        for key, body, values in zip(keys, bodies, personal, strict=True):
+            if not values:
+                yield without_personal(body)
                 continue
             yield SealedRecord(
-                digest_of_content(body),
-                self._masked_text(body, taken) or dumps(fields.masked(record, taken), option=_CANONICAL),
-                sealing(dumps(taken, option=_CANONICAL), (place + key).encode("utf-8", "surrogatepass")),
-                [blind(ring, name, taken[name]) for name in fields.indexed if name in taken] or None,
+                digest_of_content(body, values),
+                body,
+                sealing(values, (place + key).encode("utf-8", "surrogatepass")),
+                self._sought(ring, orjson.loads(values)) if fields.indexed else None,
             )
 
-    def _masked_text(self, body: bytes, taken: Mapping[str, Any]) -> bytes | None:
-        """The body with masks in place of texts, made without writing all of it anew; None where it is not so simple.
-
-        Quotes within a text are escaped, so a name in quotes with a colon behind it can only be a field; that it is
-        the field meant is certain if it stands there once.
-        """
-        shown = body
-        for name, value in taken.items():
-            if type(value) is not str or not value or name not in self._plain:
-                return None
-            before = b'"%b":' % name.encode()
-            old = before + orjson.dumps(value)
-            if body.count(old) != 1:
-                return None
-            shown = shown.replace(old, before + orjson.dumps(mask(value)))
-        return shown
+    def _sought(self, ring: Ring, taken: Mapping[str, Any]) -> list[str] | None:
+        return [blind(ring, name, taken[name]) for name in self._fields.indexed if name in taken] or None
 
     def seal_row(self, row_id: str, raw: Mapping[str, Any]) -> bytes:
         """A refused row as the department sent it."""
@@ -87,10 +79,18 @@ def plain_digest(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
+def without_personal(body: bytes) -> SealedRecord:
+    """A record as it is stored that has no personal values: as it is."""
+    return SealedRecord(plain_digest(body), body, None, None)
+
+
 def digest_of(body: Mapping[str, Any], personal: bytes | None, dataset: int, key: str) -> str:
     """The digest that a stored record must have. Raises PersonalKeysError."""
-    whole = orjson.dumps(opened(body, personal, dataset, key), option=_CANONICAL)
-    return plain_digest(whole) if personal is None else key_file.ring().content_digest(whole)
+    shown = orjson.dumps(body, option=_CANONICAL)
+    if personal is None:
+        return plain_digest(shown)
+    ring = key_file.ring()
+    return ring.content_digest(shown, ring.open(bytes(personal), context_of(dataset, key)))
 
 
 def opened(body: Mapping[str, Any], personal: bytes | None, dataset: int, key: str) -> dict[str, Any]:

@@ -90,10 +90,11 @@ class Ring:
         except InvalidTag:
             raise _damaged() from None
 
-    def content_digest(self, content: bytes) -> str:
+    def content_digest(self, content: bytes, more: bytes = b"") -> str:
         """A digest (32 hexadecimal digits) that tells change, and that nobody without the ring can guess from."""
         digest = self._content.copy()
         digest.update(content)
+        digest.update(more)
         return digest.hexdigest()
 
     def blind(self, purpose: str, value: str) -> str:

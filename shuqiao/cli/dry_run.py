@@ -12,10 +12,8 @@ import orjson
 from connectors.manifest import Manifest
 from connectors.source import Rows, Source
 from registry.sealing.records import masked_row
-from schemas.personal import masked_record
 from shuqiao.cli.progress import telling
 from shuqiao.ingest import open_source
-from shuqiao.personal_columns import columns_of
 from shuqiao.row_check import RowCheck
 
 
@@ -48,7 +46,7 @@ def trial(manifest: Manifest, limit: int) -> Trial:
         began = time.perf_counter()
         for rows in _batches(source):
             read = time.perf_counter()
-            _add(found, manifest, check, _first(rows, limit - found.read))
+            _add(found, check, _first(rows, limit - found.read))
             reading, checking, began = (
                 reading + read - began,
                 checking + time.perf_counter() - read,
@@ -74,13 +72,13 @@ def _first(rows: Rows, count: int) -> Rows:
     return replace(rows, rows=rows.rows[:count], refused=rows.refused[: max(0, count - len(rows.rows))])
 
 
-def _add(found: Trial, manifest: Manifest, check: RowCheck, rows: Rows) -> None:
+def _add(found: Trial, check: RowCheck, rows: Rows) -> None:
     checked = check.check(rows)
     found.read += len(rows.rows) + len(rows.refused)
     found.accepted += len(checked.bodies)
     found.refused += len(checked.refusals)
     found.deletions += len(checked.deletes)
-    found.records += [masked_record(orjson.loads(body), manifest.schema) for body in checked.bodies]
+    found.records += [orjson.loads(body) for body in checked.bodies]
     for refusal in checked.refusals:
-        raw = masked_row(refusal.raw, columns_of(manifest).public(refusal.raw))
+        raw = masked_row(refusal.raw, refusal.public)
         found.refusals.append({"place": refusal.place, "raw": raw, "reasons": refusal.reasons})
