@@ -74,7 +74,7 @@ class ScalarField:
         try:
             if len(kinds) == 1:
                 cache = self._cache(kinds.pop())
-                return [cache[value] for value in values]
+                return list(map(cache.__getitem__, values))
             return [self._cache(type(value))[value] for value in values]
         except TypeError:  # a list or an object: not hashable
             found = [self.one(value) for value in values]
