@@ -32,7 +32,7 @@ import orjson
 import psutil
 
 from benchmarks.server import running
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.api.server import serve
 from registry.api.settings import from_environment
 from registry.audit import check, log, proofs

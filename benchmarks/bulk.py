@@ -25,7 +25,7 @@ import psutil
 import requests
 
 from benchmarks.server import running
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.domain.batches import Limits, Mode
 from registry.domain.grants.terms import Terms
 from registry.grants import giving

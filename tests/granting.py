@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from registry.api.access import clients
-from registry.api.access.clients import NewClient
+from registry.api.clients import clients
+from registry.api.clients.clients import NewClient
 from registry.domain.grants.terms import GrantError, Terms
 from registry.grants import giving
 from registry.grants.giving import HeldGrant

@@ -44,7 +44,7 @@ from benchmarks.api import serving
 from benchmarks.api.fill import DATASET, fill
 from benchmarks.api.serving import Served
 from benchmarks.credit.city import uscc
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.domain.grants.terms import Terms
 from registry.domain.keys import key_text
 from registry.grants import giving

@@ -20,7 +20,7 @@ from pathlib import Path
 import requests
 import uvloop
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from shuqiao.stack.postgres import free_port
 
 WARM_UP = 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from registry.api.access.token_keys import TokenKeyError
 from registry.api.server import serve
 from registry.api.settings import ApiSettingsError, from_environment
+from registry.api.tokens.token_keys import TokenKeyError
 from registry.domain.credit.rule_files import RuleFileError
 from registry.domain.licences.loading import LicenceTypeError
 

@@ -14,15 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from registry.api import problems
-from registry.api.access.grant_refusals import refusal as grant_refusal
-from registry.api.access.logged import Logged
 from registry.api.access.security import Public, check_rules
-from registry.api.access.signed import Signed
-from registry.api.access.token_keys import TokenKeys
-from registry.api.access.tokens import Tokens
+from registry.api.access_log.logged import Logged
+from registry.api.access_log.signed import Signed
 from registry.api.compression import Compressed
 from registry.api.credit.answers import load_rules
 from registry.api.credit.refusals import refusal
+from registry.api.grants.refusals import refusal as grant_refusal
 from registry.api.idempotency import Idempotent
 from registry.api.limits import BodyRefused
 from registry.api.middleware import Envelope
@@ -62,6 +60,8 @@ from registry.api.routes.licences import copies, credentials, issuers, sharing_s
 from registry.api.routes.licences import reading as licences
 from registry.api.settings import ApiSettings, ApiSettingsError
 from registry.api.state import ApiState
+from registry.api.tokens.token_keys import TokenKeys
+from registry.api.tokens.tokens import Tokens
 from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.grants.rules import default_grant_rules

@@ -28,8 +28,8 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.api.access.purpose import CASE_NUMBER, PURPOSE
 from registry.api.access.security import identified
+from registry.api.grants.purpose import CASE_NUMBER, PURPOSE
 from registry.api.limits import BodyRefused
 from registry.api.problems import (
     ALREADY_DONE,

@@ -11,9 +11,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from registry.api import examples, models, problems
-from registry.api.access import grant_models, security
-from registry.api.access import models as access_models
-from registry.api.access.logged import UNLOGGED
+from registry.api.access import security
+from registry.api.access_log import models as access_models
+from registry.api.access_log.logged import UNLOGGED
 from registry.api.bulk import models as bulk_models
 from registry.api.catalogue import models as catalogue_models
 from registry.api.credit import case_models as credit_case_models
@@ -21,6 +21,7 @@ from registry.api.credit import consent_models, exchange_models
 from registry.api.credit import match_models as credit_match_models
 from registry.api.credit import models as credit_models
 from registry.api.credit import report_models as credit_report_models
+from registry.api.grants import models as grant_models
 from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails

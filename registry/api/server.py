@@ -13,8 +13,8 @@ from types import FrameType
 import uvicorn
 
 from registry.api import workers
-from registry.api.access.tls import server_settings
 from registry.api.app import create_app
+from registry.api.clients.tls import server_settings
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 
@@ -37,7 +37,7 @@ class ApiServer(uvicorn.Server):
                 port=settings.port,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # whose headers are believed: registry/api/access/presented.py
+                proxy_headers=False,  # whose headers are believed: registry/api/clients/presented.py
                 lifespan="on",
                 log_config=None,
                 loop="uvloop",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from registry.api.access import options
-from registry.api.access.options import AccessOptions, OptionError
+from registry.api.clients import options
+from registry.api.clients.options import AccessOptions, OptionError
 from registry.delivery.settings import DeliverySettingsError, address_rules
 from registry.domain import public_address
 from registry.domain.delivery.addresses import AddressRules

@@ -13,18 +13,18 @@ from typing import Generic, TypeVar
 from starlette.requests import Request
 
 from registry.api.access.allowance import Allowances
-from registry.api.access.attempts import Attempts
-from registry.api.access.authentication import Authentication
-from registry.api.access.checkpoints import Checkpoints
-from registry.api.access.external_issuer import ExternalTokens
 from registry.api.access.gate import Gate
-from registry.api.access.presented import Presented
-from registry.api.access.tokens import Tokens
+from registry.api.access_log.checkpoints import Checkpoints
+from registry.api.clients.attempts import Attempts
+from registry.api.clients.authentication import Authentication
+from registry.api.clients.presented import Presented
 from registry.api.licences.licensing import Licensing
 from registry.api.licences.trust_documents import TrustDocuments
 from registry.api.licences.verifying import Verifier
 from registry.api.limits import Places
 from registry.api.settings import ApiSettings
+from registry.api.tokens.external_issuer import ExternalTokens
+from registry.api.tokens.tokens import Tokens
 from registry.audit.writer import AccessLog
 from registry.domain.bulk.counts import Group
 from registry.domain.grants.grant import Grant

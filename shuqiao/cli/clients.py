@@ -12,8 +12,8 @@ import typer
 from shuqiao.cli.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from registry.api.access.clients import Client
-    from registry.api.access.credentials import Credential, Given
+    from registry.api.clients.clients import Client
+    from registry.api.clients.credentials import Credential, Given
 
 app = typer.Typer(
     help="接口客户端 Systems that may use the API: who they are and how they prove it; see docs/clients.md.",
@@ -94,7 +94,7 @@ def add(
     A secret suits trials. In production a client signs with a key of its own (--key: private_key_jwt), or shows a
     certificate (--certificate, --subject): its tokens are then worth nothing to who steals them.
     """
-    from registry.api.access import clients, credentials  # noqa: PLC0415
+    from registry.api.clients import clients, credentials  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     given = _given(keys, certificates, subjects)
@@ -125,7 +125,7 @@ def add(
 @app.command("list", epilog=examples("shuqiao clients list", "shuqiao clients list --json"))
 def list_(as_json: AsJson = False) -> None:  # noqa: FBT002
     """列出客户端 Every client, revoked ones too."""
-    from registry.api.access import clients  # noqa: PLC0415
+    from registry.api.clients import clients  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     found = clients.all_clients(registry.url())
@@ -146,7 +146,7 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002
 @app.command(epilog=examples("shuqiao clients show client-0123456789abcdef"))
 def show(client_id: _ClientId, as_json: AsJson = False) -> None:  # noqa: FBT002
     """查看客户端 A client with its credentials, as far as they are no secret."""
-    from registry.api.access import clients, credentials  # noqa: PLC0415
+    from registry.api.clients import clients, credentials  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
 
     url = registry.url()
@@ -167,7 +167,7 @@ def rotate_secret(client_id: _ClientId, hours: Hours = 24, as_json: AsJson = Fal
     """更换密钥 A new secret, shown this once; the old one ends after some hours, so that nothing stops meanwhile."""
     from datetime import timedelta  # noqa: PLC0415
 
-    from registry.api.access import credentials  # noqa: PLC0415
+    from registry.api.clients import credentials  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     try:
@@ -205,7 +205,7 @@ def keys(
     """
     from datetime import timedelta  # noqa: PLC0415
 
-    from registry.api.access import clients, credentials  # noqa: PLC0415
+    from registry.api.clients import clients, credentials  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
 
     url = registry.url()
@@ -231,7 +231,7 @@ def methods(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """认证方式 How a client may prove who it is from now on."""
-    from registry.api.access import clients, credentials  # noqa: PLC0415
+    from registry.api.clients import clients, credentials  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
 
     url = registry.url()
@@ -257,7 +257,7 @@ def limit(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """限速 How fast a client may ask; it may spend ten seconds' worth at once."""
-    from registry.api.access import clients, credentials  # noqa: PLC0415
+    from registry.api.clients import clients, credentials  # noqa: PLC0415
     from shuqiao.cli import registry  # noqa: PLC0415
 
     if (per_second is None) != default:
@@ -273,7 +273,7 @@ def limit(
 @app.command(epilog=examples("shuqiao clients revoke client-0123456789abcdef"))
 def revoke(client_id: _ClientId, as_json: AsJson = False) -> None:  # noqa: FBT002
     """撤销客户端 End a client: no more tokens, and those that it has stop working."""
-    from registry.api.access import clients  # noqa: PLC0415
+    from registry.api.clients import clients  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     try:
@@ -300,7 +300,7 @@ def _ways(
 
 
 def _given(keys: list[Path] | None, certificates: list[Path] | None, subjects: list[str] | None) -> Given:
-    from registry.api.access.credentials import Given  # noqa: PLC0415
+    from registry.api.clients.credentials import Given  # noqa: PLC0415
 
     try:
         return Given(

@@ -27,7 +27,7 @@ _SHORTEST_SECRET = 4
 _OF_REGISTRY = {
     ExitCode.FAILED: (
         ("registry.intake.errors", "IntakeError"),
-        ("registry.api.access.clients", "ClientError"),
+        ("registry.api.clients.clients", "ClientError"),
         ("registry.licences.keys", "KeysError"),
         ("registry.licences.errors", "LicenceServiceError"),
         ("registry.domain.credit.cases", "CreditRefused"),

@@ -14,7 +14,7 @@ from shuqiao.cli.options import AsJson, examples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from registry.api.access.token_keys import TokenKey
+    from registry.api.tokens.token_keys import TokenKey
 
 app = typer.Typer(
     help="令牌密钥 The keys that sign access tokens: look, replace without restart, take away.", no_args_is_help=True
@@ -28,7 +28,7 @@ _PathOption = Annotated[
 @app.command("list", epilog=examples("shuqiao keys tokens list", "shuqiao keys tokens list --file token_key.pem"))
 def list_(path: _PathOption = None, as_json: AsJson = False) -> None:  # noqa: FBT002
     """列出令牌密钥 The keys in the file: which signs, which only verify, and until when."""
-    from registry.api.access import token_keys  # noqa: PLC0415
+    from registry.api.tokens import token_keys  # noqa: PLC0415
 
     where = _path(path)
     if not where.exists():
@@ -56,7 +56,7 @@ def rotate(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """更换令牌密钥 A new key beside the old one; running processes notice within seconds, no token is lost."""
-    from registry.api.access import token_keys  # noqa: PLC0415
+    from registry.api.tokens import token_keys  # noqa: PLC0415
 
     try:
         keys = token_keys.rotate(
@@ -74,7 +74,7 @@ def drop(
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """去除令牌密钥 Take a key away that others may have: every token that it signed is refused within seconds."""
-    from registry.api.access import token_keys  # noqa: PLC0415
+    from registry.api.tokens import token_keys  # noqa: PLC0415
 
     try:
         keys = token_keys.drop(_path(path), key_id, now=datetime.now(UTC))
@@ -91,7 +91,7 @@ def _path(given: Path | None) -> Path:
 
 
 def _show(keys: Sequence[TokenKey], *, as_json: bool) -> None:
-    from registry.api.access import token_keys  # noqa: PLC0415
+    from registry.api.tokens import token_keys  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
     now = datetime.now(UTC)

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.domain.grants.terms import Terms
 from registry.grants import giving
 from registry.storage.database import connect

@@ -14,7 +14,7 @@ import pytest
 import requests
 from fastapi import FastAPI
 
-from registry.api.access.clients import NewClient
+from registry.api.clients.clients import NewClient
 from registry.api.server import ApiServer
 from registry.api.settings import ApiSettings
 from tests import granting

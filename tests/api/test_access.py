@@ -10,11 +10,12 @@ from typing import Any
 import jwt
 import pytest
 
-from registry.api.access import clients, security
-from registry.api.access.secret_hashes import secret_matches
-from registry.api.access.token_keys import TokenKeyError, load
+from registry.api.access import security
 from registry.api.app import create_app
+from registry.api.clients import clients
+from registry.api.clients.secret_hashes import secret_matches
 from registry.api.settings import ApiSettings
+from registry.api.tokens.token_keys import TokenKeyError, load
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader

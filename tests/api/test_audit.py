@@ -16,8 +16,9 @@ import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
-from registry.api.access import logged, security
-from registry.api.access.logged import LOGGED_PUBLIC, UNLOGGED
+from registry.api.access import security
+from registry.api.access_log import logged
+from registry.api.access_log.logged import LOGGED_PUBLIC, UNLOGGED
 from registry.api.app import create_app
 from registry.api.settings import ApiSettings
 from registry.audit import archive, check, checkpoints, log, notes, reading

@@ -30,14 +30,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from registry.api.access import attempts, clients, credentials, public_keys
 from registry.api.access.allowance import WINDOW_SECONDS
-from registry.api.access.assertions import LEEWAY_SECONDS, LONGEST_SECONDS, TYPE
-from registry.api.access.clients import ClientError, NewClient
-from registry.api.access.credentials import CredentialError, Given, Method
-from registry.api.access.external_issuer import FRESH_SECONDS, KEPT_SECONDS, PAUSE_SECONDS, TIMEOUT_SECONDS
-from registry.api.access.options import AccessOptions, OptionError, Tls, from_environment
+from registry.api.clients import attempts, clients, credentials, public_keys
+from registry.api.clients.assertions import LEEWAY_SECONDS, LONGEST_SECONDS, TYPE
+from registry.api.clients.clients import ClientError, NewClient
+from registry.api.clients.credentials import CredentialError, Given, Method
+from registry.api.clients.options import AccessOptions, OptionError, Tls, from_environment
 from registry.api.settings import ApiSettings
+from registry.api.tokens.external_issuer import FRESH_SECONDS, KEPT_SECONDS, PAUSE_SECONDS, TIMEOUT_SECONDS
 from registry.storage.database import connect
 from tests.api.conftest import Api, Reader, serving
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 from jsonschema import Draft202012Validator, FormatChecker
 
-from registry.api.access.clients import NewClient
 from registry.api.app import create_app
+from registry.api.clients.clients import NewClient
 from registry.api.settings import ApiSettings
 from registry.credit import consents
 from registry.domain.credit.lending import default_lending_rules

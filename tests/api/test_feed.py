@@ -14,7 +14,7 @@ import psycopg
 import requests
 
 from registry.api import paging
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.grants import giving
 from registry.intake import upkeep
 from registry.storage.database import connect

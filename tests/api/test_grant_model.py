@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.domain.credit.working_days import default_calendar
 from registry.intake.batches import DatasetEntry
 from registry.storage.database import connect

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.intake.batches import DatasetEntry
 from registry.intake.errors import IntakeError
 from registry.storage.database import connect

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.storage.database import connect
 from registry.storage.grant_uses import day_of
 from tests import granting

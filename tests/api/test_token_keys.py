@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from registry.api.access import clients, token_keys
-from registry.api.access.credentials import Method
-from registry.api.access.external_issuer import ExternalTokens
-from registry.api.access.options import AccessOptions, ExternalIssuer
-from registry.api.access.token_keys import TokenKeyError, TokenKeys, load
-from registry.api.access.tokens import AUDIENCE, TokenRefused, Tokens
+from registry.api.clients import clients
+from registry.api.clients.credentials import Method
+from registry.api.clients.options import AccessOptions, ExternalIssuer
+from registry.api.tokens import token_keys
+from registry.api.tokens.external_issuer import ExternalTokens
+from registry.api.tokens.token_keys import TokenKeyError, TokenKeys, load
+from registry.api.tokens.tokens import AUDIENCE, TokenRefused, Tokens
 from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, permit, permits

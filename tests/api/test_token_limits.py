@@ -10,11 +10,11 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.api.access import attempts, clients, credentials
 from registry.api.access.allowance import WINDOW_SECONDS, Allowances
-from registry.api.access.attempts import TOKENS, WRONG_BY_ADDRESS, WRONG_BY_CLIENT
-from registry.api.access.options import AccessOptions
-from registry.api.access.presented import Presented
+from registry.api.clients import attempts, clients, credentials
+from registry.api.clients.attempts import TOKENS, WRONG_BY_ADDRESS, WRONG_BY_CLIENT
+from registry.api.clients.options import AccessOptions
+from registry.api.clients.presented import Presented
 from registry.api.problems import Problem
 from registry.storage.database import connect
 from tests.api.conftest import Api

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.api.settings import ApiSettings
 from registry.licences import copies, forms
 from shuqiao.stack.postgres import EmbeddedPostgres, free_port

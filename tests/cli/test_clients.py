@@ -9,7 +9,7 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from registry.api.access import credentials
+from registry.api.clients import credentials
 from shuqiao.cli import clients
 from tests.cli.conftest import Desk
 

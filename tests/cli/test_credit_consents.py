@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.credit import consents
 from registry.storage.database import connect
 from tests.cli.conftest import Desk

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.storage.database import connect
 from tests.api.feeding import enterprise, enterprises
 from tests.cli.conftest import Desk

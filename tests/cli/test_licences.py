@@ -19,7 +19,7 @@ import pytest
 import requests
 from typer.testing import CliRunner
 
-from registry.api.access import clients
+from registry.api.clients import clients
 from registry.api.settings import ApiSettings
 from shuqiao.cli import application
 from shuqiao.stack.postgres import free_port

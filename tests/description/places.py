@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from registry.api import examples
-from registry.api.access.grant_models import GrantFiling
+from registry.api.grants.models import GrantFiling
 from tests import china
 from tests.api.conftest import Reader
 from tests.api.licensing import BUREAU_CODE, FOOD, uscc

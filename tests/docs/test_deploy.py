@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from registry.api.access.options import VARIABLES
+from registry.api.clients.options import VARIABLES
 from schemas.catalogue import FOLDERS_VARIABLE
 from shuqiao.cli.application import COMMANDS, GROUPS
 from shuqiao.settings import Settings, variable

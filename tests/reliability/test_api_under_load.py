@@ -24,8 +24,8 @@ import psycopg
 import pytest
 import requests
 
-from registry.api.access import token_keys
-from registry.api.access.clients import NewClient
+from registry.api.clients.clients import NewClient
+from registry.api.tokens import token_keys
 from registry.audit import check, reading
 from registry.storage.database import connect
 from registry.storage.migrate import migrate

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-from registry.api.access.clients import NewClient
+from registry.api.clients.clients import NewClient
 from registry.api.settings import ApiSettings
 from registry.delivery import subscriptions
 from registry.signing import master_key

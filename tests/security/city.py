@@ -13,8 +13,8 @@ from typing import Any
 from fastapi.routing import APIRoute
 
 from registry.api.access import security
-from registry.api.access.clients import NewClient
 from registry.api.app import create_app
+from registry.api.clients.clients import NewClient
 from registry.api.settings import ApiSettings
 from registry.api.state import ApiState
 from registry.domain.delivery.addresses import AddressRules

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 
-from registry.api.access import clients, security
-from registry.api.access.token_keys import TokenKeys, load
-from registry.api.access.tokens import AUDIENCE, Tokens
+from registry.api.access import security
+from registry.api.clients import clients
+from registry.api.tokens.token_keys import TokenKeys, load
+from registry.api.tokens.tokens import AUDIENCE, Tokens
 from tests.security.asking import Answered, Asked
 from tests.security.city import DATASET, PURPOSE, City, method, names
 from tests.security.table import IN_BODY, NOBODYS, OPEN, OPENED_BY, OWNED, PUBLIC, SCOPES, body_for

@@ -1,1 +1,1 @@
-"""Who may do what, and the record of every access: clients, tokens, rules of routes, the access log."""
+"""Who may do what, how fast, and who has to wait."""

@@ -36,7 +36,7 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.routing import APIRoute
 from fastapi.security import OAuth2
 
-from registry.api.access.clients import (
+from registry.api.clients.clients import (
     CREDIT_BANK,
     CREDIT_CASES,
     CREDIT_CONSENT,
@@ -49,11 +49,10 @@ from registry.api.access.clients import (
     OPERATE,
     READ,
 )
-from registry.api.access.credentials import Method
-from registry.api.access.purpose import AccessPurpose, CaseNumber, given
-from registry.api.access.quotas import use
-from registry.api.access.tokens import TokenRefused
-from registry.api.access.versions import announce
+from registry.api.clients.credentials import Method
+from registry.api.grants.purpose import AccessPurpose, CaseNumber, given
+from registry.api.grants.quotas import use
+from registry.api.grants.versions import announce
 from registry.api.parameters import only_declared
 from registry.api.problems import (
     NOT_FOUND,
@@ -65,6 +64,7 @@ from registry.api.problems import (
 )
 from registry.api.representations import now
 from registry.api.state import ApiState, state_of
+from registry.api.tokens.tokens import TokenRefused
 from registry.domain.grants.grant import Grant
 from registry.domain.grants.projection import View, view
 from registry.storage.reads.datasets import DatasetState

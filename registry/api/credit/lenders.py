@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 from fastapi import Request
 
-from registry.api.access.purpose import Stated
 from registry.api.access.security import Caller
 from registry.api.credit import answers as credit_answers
 from registry.api.credit.answers import AmbiguousIdentifier, Found, UnknownEnterprise
 from registry.api.credit.lending_answers import basis
+from registry.api.grants.purpose import Stated
 from registry.api.problems import CONSENT_REQUIRED, Problem
 from registry.api.state import state_of
 from registry.credit import consents

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from registry.api.access import models
-from registry.api.access.purpose import CaseNumber, stated_number
 from registry.api.access.security import ConsentWindow, KnownClient, Operator
+from registry.api.access_log import models
+from registry.api.grants.purpose import CaseNumber, stated_number
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, SIGNING_UNAVAILABLE, Problem

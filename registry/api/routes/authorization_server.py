@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from registry.api import models
-from registry.api.access.credentials import Method
-from registry.api.access.public_keys import ALGORITHMS
 from registry.api.access.security import Public
+from registry.api.clients.credentials import Method
+from registry.api.clients.public_keys import ALGORITHMS
 from registry.api.representations import answer
 from registry.api.state import state_of
 

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from registry.api import models, paging
-from registry.api.access.logged import EACH_PART
-from registry.api.access.purpose import AccessPurpose, CaseNumber
 from registry.api.access.security import Caller, Granted, Reader, expect_purpose, granted, identified, reader
-from registry.api.access.versions import announce
+from registry.api.access_log.logged import EACH_PART
+from registry.api.grants.purpose import AccessPurpose, CaseNumber
+from registry.api.grants.versions import announce
 from registry.api.negotiation import not_acceptable, preferred
 from registry.api.parameters import Limit
 from registry.api.problems import CURSOR_TOO_OLD, NOT_FOUND, Problem

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
-from registry.api.access.purpose import AccessPurpose, CaseNumber
 from registry.api.access.security import Reader, expect_purpose
-from registry.api.access.versions import announce
+from registry.api.grants.purpose import AccessPurpose, CaseNumber
+from registry.api.grants.versions import announce
 from registry.api.parameters import AsOf, IfNoneMatch, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
 from registry.api.representations import etag, known_or, now, record, sources, tag

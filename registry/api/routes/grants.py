@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import psycopg
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from registry.api.access import grant_models as models
-from registry.api.access.grant_refusals import nothing_there
 from registry.api.access.security import Caller, GrantDecider, KnownClient, Operator
+from registry.api.grants import models
+from registry.api.grants.refusals import nothing_there
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.representations import answer, now

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from registry.api import models
-from registry.api.access.purpose import CASE_NUMBER, LONGEST_NUMBER
 from registry.api.access.security import GrantedDataset, dataset_reader, described_dataset, granted_dataset
 from registry.api.direct import NotUsual, directly
+from registry.api.grants.purpose import CASE_NUMBER, LONGEST_NUMBER
 from registry.api.licences.published import is_known
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 import psycopg
 from fastapi import APIRouter, Path, Request, Response
 
-from registry.api.access.purpose import AccessPurpose, CaseNumber, given
 from registry.api.access.security import KnownClient, expect_purpose, granted
+from registry.api.grants.purpose import AccessPurpose, CaseNumber, given
 from registry.api.paging import cursor as page_cursor
 from registry.api.paging import digest
 from registry.api.paging import position as page_position

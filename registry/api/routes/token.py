@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from registry.api import models
-from registry.api.access import assertions, clients, oauth
-from registry.api.access.oauth import FORM, problem
 from registry.api.access.security import Public
+from registry.api.clients import assertions, clients, oauth
+from registry.api.clients.oauth import FORM, problem
 from registry.api.problems import INVALID_REQUEST, INVALID_SCOPE, parameter_error
 from registry.api.representations import answer, now
 from registry.api.state import state_of

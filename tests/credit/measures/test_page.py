@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from registry.api.access.clients import CREDIT_BANK, CREDIT_DEPARTMENT, CREDIT_EXCHANGE, CREDIT_PUBLIC, OPERATE
+from registry.api.clients.clients import CREDIT_BANK, CREDIT_DEPARTMENT, CREDIT_EXCHANGE, CREDIT_PUBLIC, OPERATE
 from registry.domain.credit.measures import EDITIONS, default_measures
 
 PAGE = (Path(__file__).parents[3] / "docs" / "credit.md").read_text("utf-8")

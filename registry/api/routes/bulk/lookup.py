@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from registry.api.access.quotas import use
 from registry.api.access.security import GrantedDataset
 from registry.api.bulk import models
 from registry.api.bulk.about import name_entities
+from registry.api.grants.quotas import use
 from registry.api.parameters import moment
 from registry.api.problems import INVALID_BODY, TOO_LONG, Problem, parameter_error
 from registry.api.representations import answer, now, record, sources

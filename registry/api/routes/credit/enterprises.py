@@ -8,13 +8,13 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from registry.api.access.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.access.security import Caller, CreditOffice, Operator, is_read_whole
 from registry.api.access.security import CreditReader as CreditCaller
 from registry.api.credit import answers as credit_answers
 from registry.api.credit import models
 from registry.api.credit.answers import AmbiguousIdentifier, CreditReader, Found, UnknownEnterprise
 from registry.api.credit.lenders import answered_by_consent
+from registry.api.grants.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import (

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from registry.api.access.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.access.security import CreditBank
 from registry.api.credit import consent_models as models
 from registry.api.credit import lending_answers
 from registry.api.credit.lenders import answered_by_consent
+from registry.api.grants.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.problems import INVALID_PARAMETER, Problem, parameter_error
 from registry.api.representations import answer, now
 from registry.api.routes.credit.enterprises import Enterprise

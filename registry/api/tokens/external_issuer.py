@@ -20,9 +20,9 @@ import jwt
 import orjson
 from jwt import PyJWK
 
-from registry.api.access.options import LOOPBACK, ExternalIssuer
-from registry.api.access.tokens import Claims, TokenRefused, confirmed_by
+from registry.api.clients.options import LOOPBACK, ExternalIssuer
 from registry.api.problems import ISSUER_UNAVAILABLE, Problem
+from registry.api.tokens.tokens import Claims, TokenRefused, confirmed_by
 
 FRESH_SECONDS = 300.0
 """How long keys are used without looking again."""

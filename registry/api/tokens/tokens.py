@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 
-from registry.api.access.token_keys import TokenKey, TokenKeys, signing
+from registry.api.tokens.token_keys import TokenKey, TokenKeys, signing
 
 AUDIENCE = "shuqiao-registry"
 TYPES = {"at+jwt", "application/at+jwt"}

@@ -16,8 +16,8 @@ from typing import Any
 import jwt
 import orjson
 
-from registry.api.access import public_keys
-from registry.api.access.public_keys import ALGORITHMS
+from registry.api.clients import public_keys
+from registry.api.clients.public_keys import ALGORITHMS
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_SECONDS = 300

@@ -1,6 +1,6 @@
 """Clients of the API, as the operator enters and revokes them: plain functions for the command line.
 
-A secret is shown once and kept only as its scrypt hash; :mod:`registry.api.access.credentials` replaces it.
+A secret is shown once and kept only as its scrypt hash; :mod:`registry.api.clients.credentials` replaces it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import datetime
 
 import psycopg
 
-from registry.api.access import credentials
-from registry.api.access.credentials import CredentialError, Given, Method
-from registry.api.access.secret_hashes import hash_secret, new_secret
+from registry.api.clients import credentials
+from registry.api.clients.credentials import CredentialError, Given, Method
+from registry.api.clients.secret_hashes import hash_secret, new_secret
 from registry.storage.database import connect
 
 OPERATE = "operate"
@@ -58,7 +58,7 @@ class Client:
     created_at: datetime
     revoked_at: datetime | None
     methods: tuple[str, ...]
-    """How it may prove who it is: :class:`registry.api.access.credentials.Method`."""
+    """How it may prove who it is: :class:`registry.api.clients.credentials.Method`."""
     external_name: str | None
     """What the external issuer of tokens calls it."""
     requests_per_second: int | None

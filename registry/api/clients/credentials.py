@@ -13,8 +13,8 @@ from enum import StrEnum
 import orjson
 import psycopg
 
-from registry.api.access import certificates, public_keys
-from registry.api.access.secret_hashes import hash_secret, new_secret
+from registry.api.clients import certificates, public_keys
+from registry.api.clients.secret_hashes import hash_secret, new_secret
 from registry.storage.database import connect
 
 MOST = 10

@@ -2,7 +2,7 @@
 
 A right proof is accepted at once, however many wrong ones there were: an assertion or a certificate always, a secret
 wherever this process has seen it be right before. Wrong proofs cost the address that they come from; see
-:mod:`registry.api.access.attempts`. So nobody can shut a client out from elsewhere.
+:mod:`registry.api.clients.attempts`. So nobody can shut a client out from elsewhere.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from functools import lru_cache
 
 from fastapi import Request
 
-from registry.api.access import assertions, attempts, certificates, oauth, secret_hashes
-from registry.api.access.assertions import AssertionRefused
-from registry.api.access.attempts import Attempts
-from registry.api.access.credentials import Method
-from registry.api.access.oauth import Credentials
-from registry.api.access.presented import Presented
+from registry.api.clients import assertions, attempts, certificates, oauth, secret_hashes
+from registry.api.clients.assertions import AssertionRefused
+from registry.api.clients.attempts import Attempts
+from registry.api.clients.credentials import Method
+from registry.api.clients.oauth import Credentials
+from registry.api.clients.presented import Presented
 from registry.storage.reads import clients
 from registry.storage.reads.clients import Client, Credential
 from registry.storage.reads.pool import Pool

@@ -22,8 +22,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.api.access import purpose
-from registry.api.access.quotas import Used, granted_fields, quota_used_up
+from registry.api.grants import purpose
+from registry.api.grants.quotas import Used, granted_fields, quota_used_up
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState

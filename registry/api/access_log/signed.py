@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.api.access.logged import RECEIPT
+from registry.api.access_log.logged import RECEIPT
 from registry.api.state import ApiState
 from registry.signing.p256 import P256Signer
 from registry.storage.reads.pool import ReadError

@@ -9,8 +9,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from registry.api.access import certificates
-from registry.api.access.certificates import CertificateError
+from registry.api.clients import certificates
+from registry.api.clients.certificates import CertificateError
 
 VARIABLES = (
     "SHUQIAO_TRUSTED_PROXIES",

@@ -12,9 +12,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from cryptography import x509
 from starlette.types import Scope
 
-from registry.api.access import certificates
-from registry.api.access.certificates import CertificateError
-from registry.api.access.options import AccessOptions
+from registry.api.clients import certificates
+from registry.api.clients.certificates import CertificateError
+from registry.api.clients.options import AccessOptions
 
 UNKNOWN = "unknown"
 """Stands for an address where a connection has none."""

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from typing import Any
 
-from registry.api.access.options import AccessOptions
+from registry.api.clients.options import AccessOptions
 from registry.api.protocol import BoundedProtocol
 
 

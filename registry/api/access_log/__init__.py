@@ -1,0 +1,1 @@
+"""No answer without an entry in the access log: receipts, checkpoints, signed answers."""
