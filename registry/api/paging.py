@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
@@ -13,6 +14,7 @@ from registry.api.problems import INVALID_CURSOR, Problem
 
 LIMIT = 1000
 """The most that one page holds."""
+_Row = TypeVar("_Row")
 
 
 def digest(*query: Any) -> str:
@@ -23,6 +25,11 @@ def digest(*query: Any) -> str:
 def cursor(query: str, position: list[Any]) -> str:
     """The cursor that goes on after a position in a query of a digest."""
     return base64.urlsafe_b64encode(orjson.dumps([query, *position])).rstrip(b"=").decode()
+
+
+def following(query: str, rows: Sequence[_Row], limit: int, place: Callable[[_Row], Any]) -> str | None:
+    """The cursor to the next page, if more rows were found than one holds; ``place`` tells where a row stands."""
+    return cursor(query, [place(rows[limit - 1])]) if len(rows) > limit else None
 
 
 def position(text: str, query: str, *types: type) -> list[Any]:

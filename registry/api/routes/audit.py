@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated, Any
 
 import psycopg
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api.access.security import ConsentWindow, KnownClient, Operator
 from registry.api.access_log import models
 from registry.api.grants.purpose import CaseNumber, stated_number
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, SIGNING_UNAVAILABLE, Problem
 from registry.api.representations import answer
@@ -147,7 +148,7 @@ async def entries(
     content = {
         "entries": [_entry(row) for row in rows[:limit]],
         "archived": archived,
-        "next": cursor(query, [rows[limit - 1].index]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, attrgetter("index")),
     }
     return answer(content)
 
@@ -178,7 +179,7 @@ async def accesses(
         "entity": entity,
         "accesses": [_access(row, names) for row in rows[:limit]],
         "archived": archived,
-        "next": cursor(query, [rows[limit - 1].index]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, attrgetter("index")),
     }
     return answer(content)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from registry.api import models
 from registry.api.access.security import Operator
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, plain
@@ -46,7 +47,7 @@ async def listed(
     )
     content = {
         "batches": [plain(row, json_columns=("held_reasons",)) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["id"]]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, itemgetter("id")),
     }
     return answer(content)
 

@@ -7,6 +7,7 @@ What is none of the caller's looks like what is not there.
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import psycopg
@@ -15,7 +16,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api.access.security import Caller, GrantDecider, KnownClient, Operator
 from registry.api.grants import models
 from registry.api.grants.refusals import nothing_there
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.representations import answer, now
 from registry.api.state import state_of
@@ -125,7 +126,7 @@ async def asked(
             limit=limit + 1,
         )
     )
-    more = cursor(query, [found[limit - 1].id]) if len(found) > limit else None
+    more = following(query, found, limit, attrgetter("id"))
     return answer({"as_of": at, "requests": [_request(each, at) for each in found[:limit]], "next": more})
 
 

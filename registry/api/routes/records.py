@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -12,7 +13,7 @@ from registry.api.access.security import GrantedDataset, dataset_reader, describ
 from registry.api.direct import NotUsual, directly
 from registry.api.grants.purpose import CASE_NUMBER, LONGEST_NUMBER
 from registry.api.licences.published import is_known
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import age, answer, etag, now, record, sources
@@ -45,11 +46,10 @@ async def listed(
         app.pool, dataset.id, after=start, limit=limit + 1, as_of=then, entity=entity, filters=wanted,
         rows=found.grant.rows,
     )  # fmt: skip
-    more = len(rows) > limit
     content = {
         **_head(dataset, at, then),
         "records": [record(row, view) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["key"]]) if more else None,
+        "next": following(query, rows, limit, itemgetter("key")),
     }
     return answer(content)
 
@@ -113,7 +113,7 @@ async def history(
         **_head(dataset, at, None),
         "key": key,
         "versions": [record(row, view) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["version"]]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, itemgetter("version")),
     }
     return answer(content)
 

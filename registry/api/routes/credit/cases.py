@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Annotated, Literal, get_args
 
 import psycopg
@@ -17,7 +18,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api.access.security import Caller, CaseDecider, CaseOffice, CaseParty, CaseWindow, Operator
 from registry.api.credit import case_answers as credit_case_answers
 from registry.api.credit import case_models as models
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, now
@@ -86,7 +87,7 @@ async def listed(
     )
     begin = 0 if after is None else position(after, query, int)[0]
     found = await credit_case_answers.page(app.pool, wanted, _seen(caller), after=begin, limit=limit + 1, at=at)
-    more = cursor(query, [found[limit - 1]["id"]]) if len(found) > limit else None
+    more = following(query, found, limit, itemgetter("id"))
     return answer({"as_of": at, "cases": found[:limit], "next": more})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from registry.api.access.security import Caller, ConsentParty, ConsentWindow
 from registry.api.credit import consent_models as models
 from registry.api.credit.lending_answers import consent as consent_content
 from registry.api.credit.lending_answers import consent_use
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import (
     INVALID_BODY,
@@ -108,7 +109,7 @@ async def listed(
     content = {
         "as_of": at,
         "consents": [consent_content(each, at) for each in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1].number]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, attrgetter("number")),
     }
     return answer(content)
 
@@ -189,7 +190,7 @@ def _uses(rows: list[ConsentUse], query: str, limit: int) -> Response:
     content = {
         "as_of": now(),
         "uses": [consent_use(each) for each in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1].id]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, attrgetter("id")),
     }
     return answer(content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from registry.api.credit import models
 from registry.api.credit.answers import AmbiguousIdentifier, CreditReader, Found, UnknownEnterprise
 from registry.api.credit.lenders import answered_by_consent
 from registry.api.grants.purpose import AccessPurpose, CaseNumber, stated
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import (
     AMBIGUOUS_IDENTIFIER,
@@ -200,7 +201,7 @@ async def discrepancies(
     content = {
         "as_of": now(),
         "discrepancies": [whole(row) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["id"]]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, itemgetter("id")),
     }
     return answer(content)
 
@@ -232,7 +233,7 @@ async def findings(
     content = {
         "as_of": now(),
         "findings": [plain(row, json_columns=("detail",)) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["id"]]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, itemgetter("id")),
     }
     return answer(content)
 

@@ -6,6 +6,7 @@ A match is accepted by a rule or by a person, never by a score; every decision c
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Annotated, Literal
 
 import psycopg
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api.access.security import Caller, Operator
 from registry.api.credit import match_answers as credit_match_answers
 from registry.api.credit import match_models as models
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import NOT_FOUND, Problem
 from registry.api.representations import answer, now
@@ -49,7 +50,7 @@ async def listed(
     wanted = Wanted(None if state == "all" else state, dataset, enterprise)
     begin = 0 if after is None else position(after, query, int)[0]
     found = await credit_match_answers.page(pool, wanted, after=begin, limit=limit + 1)
-    more = cursor(query, [found[limit - 1]["id"]]) if len(found) > limit else None
+    more = following(query, found, limit, itemgetter("id"))
     return answer({"as_of": now(), "matches": found[:limit], "next": more})
 
 

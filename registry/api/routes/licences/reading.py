@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,7 @@ from registry.api.licences.licensing import Licensing
 from registry.api.licences.published import entity_tag, is_known
 from registry.api.licences.representations import FORMS, FormName, etag, forms_of, history, summary, type_of_row
 from registry.api.negotiation import not_acceptable, preferred
-from registry.api.paging import cursor, digest, position
+from registry.api.paging import digest, following, position
 from registry.api.parameters import After, IfNoneMatch, Limit
 from registry.api.problems import (
     MALFORMED_IDENTIFIER,
@@ -125,7 +126,7 @@ async def listed(
         "as_of": at,
         "sources": await _sources(request, rows[:limit], at),
         "licences": [summary(row, app.licensing.types, app.licensing.base) for row in rows[:limit]],
-        "next": cursor(query, [rows[limit - 1]["id"]]) if len(rows) > limit else None,
+        "next": following(query, rows, limit, itemgetter("id")),
     }
     return answer(content)
 
