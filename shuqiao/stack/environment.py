@@ -11,11 +11,15 @@ from shuqiao.stack.secrets import write_private
 
 FILE = "environment.json"
 _OURS = ("AIRFLOW_", "AIRFLOW__", "SHUQIAO_", "PG")
-_KEPT = ("SHUQIAO_DEMO_", "AIRFLOW_CONN_")  # how the demo behaves, and connections of the user's own
+_KEPT = (
+    "SHUQIAO_DEMO_",  # how the demo behaves
+    "AIRFLOW_CONN_",  # connections of the user's own
+    "SHUQIAO_API_WORKERS", "SHUQIAO_SMALLEST_GROUP", "SHUQIAO_TRUSTED_", "SHUQIAO_CLIENT_REQUESTS_",  # the API's own
+)  # fmt: skip
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a part inherits from the user's shell: everything but other settings of the programs we start."""
+    """What a part inherits from the user's shell: everything but settings that the stack makes itself."""
     kept = {name: text for name, text in environ.items() if not name.startswith(_OURS) or name.startswith(_KEPT)}
     direct = [text for name in ("NO_PROXY", "no_proxy") if (text := environ.get(name))]
     kept["NO_PROXY"] = kept["no_proxy"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
