@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,7 +103,8 @@ def main() -> int:
     process = postgres.start(server, folder / "postgres.log")
     psutil.Process(process.pid).cpu_affinity(cores)
     for each in psutil.Process(process.pid).children():
-        each.cpu_affinity(cores)
+        with suppress(psutil.NoSuchProcess):  # a helper that has just done its work
+            each.cpu_affinity(cores)
     bench = Bench(folder, process.pid, min(2, (os.cpu_count() or 1) - 1), console)
     try:
         url = server.conninfo()
