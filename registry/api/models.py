@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NO_NUL = r"^[^\u0000]*$"
+"""Text that a database can hold."""
 EXAMPLE_USCC = "91310000MA1FL00A0Q"
 EXAMPLE_SOURCE: dict[str, Any] = {
     "connector": "market-supervision.enterprise",

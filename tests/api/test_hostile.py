@@ -12,6 +12,7 @@ import pytest
 from registry.api.paging import digest
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, uscc
+from tests.bulk.conftest import post
 
 NASTY = [
     "",
@@ -95,6 +96,32 @@ def test_no_path_makes_the_hub_fail(api: Api, registry_url: str) -> None:
         for raw in ("%00", "%ff%fe", "%ed%a0%80", "%"):
             answer = reader.ask(path.format(raw))
             assert answer.status_code in allowed - {200}, (path, raw, answer.text)
+
+
+def test_no_nul_in_a_body_makes_the_hub_fail(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity", "credit:consent", "credit:cases")
+    consent = {
+        "subject": uscc(1), "grantee": "a\0b", "purpose": "credit_lending", "items": ["registration"],
+        "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2026-02-01T00:00:00Z", "evidence_digest": "0f" * 32,
+    }  # fmt: skip
+    case = {
+        "kind": "objection",
+        "dataset": "a\0b",
+        "key": "a\0b",
+        "entity": uscc(1),
+        "applicant": "a",
+        "statement": "a",
+    }
+    for path, body in (
+        ("/datasets/legal_entity/records/lookup", {"keys": ["a\0b"]}),
+        ("/datasets/legal_entity/records/lookup", {"entities": ["a\0b"]}),
+        ("/subscriptions", {"dataset": "a\0b", "url": "https://bank.example.com/events"}),
+        ("/credit/consents", consent),
+        ("/credit/cases", case),
+    ):
+        answer = post(reader, path, body)
+        assert answer.status_code in {400, 403}, (path, body, answer.text)
 
 
 def test_no_header_makes_the_hub_fail(api: Api, registry_url: str) -> None:

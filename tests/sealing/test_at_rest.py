@@ -6,21 +6,16 @@ folder: only what is sealed holds them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
-from psycopg import sql
 
 from registry.api.settings import ApiSettings
 from registry.licences import copies, forms
-from registry.storage.database import connect
 from schemas.masking import mask
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests.api.conftest import Api, Reader, serving
@@ -28,6 +23,7 @@ from tests.cli.conftest import Desk
 from tests.cli.conftest import desk as desk  # noqa: PLC0414  (the fixture)
 from tests.credit.enterprise_file import town as credit
 from tests.licences.issue import town as issue
+from tests.sealing.searching import Written, files, tables
 
 CONNECTOR = "market-supervision.firms"
 BOSS = "诸葛孔明先生之甲"
@@ -49,24 +45,6 @@ PLANTED = {
 }
 
 
-@dataclass
-class Written:
-    """What the system wrote, piece by piece."""
-
-    pieces: list[tuple[str, bytes]]
-
-    def holding(self, value: str) -> list[str]:
-        """Where a value stands, also written as bytes, or as JSON escapes."""
-        forms = {value.encode(), value.encode().hex().encode(), value.encode("unicode_escape")}
-        return sorted({place for place, text in self.pieces if any(form in text for form in forms)})
-
-
-@pytest.fixture
-def heard(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    with caplog.at_level(logging.DEBUG):
-        yield caplog
-
-
 def test_only_what_is_sealed_holds_personal_values(
     desk: Desk, postgres: EmbeddedPostgres, tmp_path: Path, heard: pytest.LogCaptureFixture
 ) -> None:
@@ -80,7 +58,7 @@ def test_only_what_is_sealed_holds_personal_values(
             ("what commands said", "\n".join(said).encode()),
             ("what the API said without a grant for it", "\n".join(answers).encode()),
             ("logs", heard.text.encode()),
-            *((str(path), path.read_bytes()) for path in (tmp_path / "run").rglob("*") if path.is_file()),
+            *files(tmp_path / "run"),
         ]
     )
     assert {what: written.holding(value) for what, value in PLANTED.items()} == {what: [] for what in PLANTED}
@@ -219,22 +197,3 @@ def reads(who: Reader) -> Iterator[Any]:
         "/quarantine",
     ):
         yield who.ask(f"/api/v1{path}")
-
-
-def tables(url: str) -> Iterator[tuple[str, bytes]]:
-    """Every column of every table as text; what is sealed is looked at too: it must not be there as it is."""
-    with connect(url) as connection:
-        names = connection.execute(
-            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
-        ).fetchall()
-        for schema, name in names:
-            yield f"{schema}.{name}", table(connection, schema, name)
-
-
-def table(connection: psycopg.Connection, schema: str, name: str) -> bytes:
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, name))) as out,
-    ):
-        return b"".join(bytes(block) for block in out)

@@ -89,7 +89,8 @@ def _another_process() -> None:
 
 
 os.register_at_fork(after_in_child=_another_process)
-_NAME = re.compile(r"[a-z0-9_]{1,63}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""Of a dataset; what begins with a digit is none, and may be a number of a person."""
 _SUBJECTS = (
     re.compile(rb'"entity":"([0-9A-Z]{18})"'),
     re.compile(rb'"uscc":"([0-9A-Z]{18})"'),

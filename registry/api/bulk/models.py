@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from registry.api.bulk.forms import Form
-from registry.api.models import EXAMPLE_RECORD, EXAMPLE_SOURCE, EXAMPLE_USCC, Answer, Record, Source
+from registry.api.models import EXAMPLE_RECORD, EXAMPLE_SOURCE, EXAMPLE_USCC, NO_NUL, Answer, Record, Source
 
 MOST_KEYS = 1000
 MOST_RECORDS = 1000
@@ -120,8 +120,8 @@ class ExportBrief(Answer):
     href: str
 
 
-Key = Annotated[str, Field(min_length=1, max_length=2000)]
-Code = Annotated[str, Field(min_length=1, max_length=64)]
+Key = Annotated[str, Field(min_length=1, max_length=2000, pattern=NO_NUL)]
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 
 
 class LookupWanted(Wanted):

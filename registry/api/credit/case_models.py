@@ -7,16 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from registry.api.models import Answer, Title, with_example
+from registry.api.models import NO_NUL, Answer, Title, with_example
 from registry.domain.credit.cases import Action, Kind, Role, State
 
 _USCC = "91310000MA1FL00A0Q"
 _SHA256 = f"{'0f' * 32}"
-_NO_NUL = r"^[^\u0000]*$"
 
 
 def _text(most: int) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=most, pattern=_NO_NUL)
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=most, pattern=NO_NUL)
 
 
 Line = Annotated[str, _text(200)]
@@ -116,13 +115,13 @@ class CaseFiling(BaseModel):
     kind: Kind = Field(description="repair 信用修复, objection 异议")
     dataset: Line
     key: Key = Field(description="Key of the record 记录主键")
-    entity: Annotated[str, StringConstraints(min_length=18, max_length=18, pattern=_NO_NUL)] = Field(
+    entity: Annotated[str, StringConstraints(min_length=18, max_length=18, pattern=NO_NUL)] = Field(
         description="Unified social credit code of the enterprise, which the window has identified 统一社会信用代码"
     )
     applicant: Line = Field(description="The enterprise's name, as it signs 申请人")
     statement: Words = Field(description="Why 申请理由")
     evidence: list[EvidenceOfCase] = Field(default=[], max_length=50)
-    reference: Annotated[str, StringConstraints(max_length=200, pattern=_NO_NUL)] = Field(
+    reference: Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)] = Field(
         default="",
         description="The window's own number: the same request with another number is another request 窗口受理号",
     )

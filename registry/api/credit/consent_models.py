@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from registry.api.models import Answer, Source, Title, with_example
+from registry.api.models import NO_NUL, Answer, Source, Title, with_example
 
 _AT = "2026-11-23T05:36:52Z"
 _USCC = "91310000MA1FL00A0Q"
@@ -66,7 +66,7 @@ class ConsentWanted(BaseModel):
     model_config = with_example(**_WANTED)
 
     subject: str = Field(max_length=18, description="Unified social credit code of who consents 授权主体")
-    grantee: str = Field(max_length=100, description="The client that may read 被授权机构")
+    grantee: str = Field(max_length=100, pattern=NO_NUL, description="The client that may read 被授权机构")
     purpose: Name = Field(description="What for, see docs/credit-lending.md 用途")
     items: list[Name] = Field(min_length=1, max_length=50, description="Data items, one by one 数据项")
     valid_from: AwareDatetime = Field(description="With offset 授权起")

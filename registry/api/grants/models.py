@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from registry.api.models import Answer, with_example
+from registry.api.models import NO_NUL, Answer, with_example
 from registry.domain.grants.requests import State
 from registry.domain.grants.terms import MOST_PURPOSES, MOST_ROW_VALUES
 from registry.grants.requests import LONGEST_STATEMENT
 
-_NO_NUL = r"^[^\u0000]*$"
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=_NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=NO_NUL)]
 Rows = Annotated[
     dict[Name, Annotated[list[Name], Field(min_length=1, max_length=MOST_ROW_VALUES)]],
     Field(max_length=20, description="Only records whose field has one of these values; {}: all 行级范围"),

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from registry.api.access.security import Caller, GrantDecider, KnownClient, Operator
 from registry.api.grants import models
 from registry.api.grants.refusals import nothing_there
+from registry.api.models import NO_NUL
 from registry.api.paging import digest, following, position
 from registry.api.parameters import After, Limit
 from registry.api.representations import answer, now
@@ -32,7 +33,6 @@ router = APIRouter(prefix="/grants", tags=["grants"])
 
 Asked = Annotated[int, Path(alias="asked", ge=1, lt=1 << 63, description="Number of the request 申请编号")]
 Given = Annotated[int, Path(alias="grant", ge=1, lt=1 << 63, description="Number of the grant 授权编号")]
-NO_NUL = r"^[^\u0000]*$"
 Days = Annotated[int | None, Query(ge=1, le=3660, description="Days; left out: as the rules have it 天数")]
 
 
