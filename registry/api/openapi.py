@@ -169,7 +169,12 @@ _BY_PATH: tuple[tuple[re.Pattern[str], tuple[ProblemType, ...]], ...] = tuple(
         (r"/changes$|/entities/|/datasets/\{dataset\}/|/exports|/quarantine/", (problems.PERSONAL_UNAVAILABLE,)),
         (r"/credit/|/licences|\{copy\}|^/credentials/issue|^/elssp/", (problems.PERSONAL_UNAVAILABLE,)),
         (r"/grants/requests$|/grants/.*\}/", (problems.INVALID_BODY, problems.GRANT_REFUSED)),
-        (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND, problems.PURPOSE_NOT_GRANTED)),
+        (r"/subscriptions$", (problems.SUBSCRIPTION_REFUSED, problems.NOT_FOUND)),
+        (
+            r"/subscriptions$|/\{subscription\}/(replay|dead-letters)",
+            (problems.PURPOSE_NOT_GRANTED, problems.VERSION_ENDED),
+        ),
+        (r"/dead-letters$", (problems.NOT_READY,)),
         (
             r"/subscriptions$|/(replay|redeliver|secret)$",
             (problems.INVALID_BODY, problems.INVALID_CURSOR, problems.CURSOR_TOO_OLD, problems.SIGNING_UNAVAILABLE),

@@ -11,6 +11,7 @@ import psycopg
 from registry.domain.delivery.states import Reason
 from registry.domain.grants.grant import Grant
 from registry.domain.grants.projection import View, view
+from registry.domain.grants.versions import SERVED, superseded_at
 from schemas.catalogue import Catalogue
 from schemas.errors import SchemaError
 
@@ -19,6 +20,10 @@ SELECT g.id, g.client_id, g.dataset, g.fields, g.purposes, g.case_number, g.rows
        g.daily_quota, d.schema
 FROM registry.access_grant g JOIN registry.client c ON c.id = g.client_id JOIN registry.dataset d ON d.name = g.dataset
 WHERE g.ended_at IS NULL AND c.revoked_at IS NULL
+"""
+_VERSIONS = """
+SELECT d.name, d.schema, d.registered_at, array_agg(s.schema), array_agg(s.since)
+FROM registry.dataset d JOIN registry.dataset_schema s ON s.dataset_id = d.id GROUP BY d.id
 """
 _EDITION = """
 SELECT count(*), coalesce(max(id), 0), (SELECT count(*) FROM registry.client WHERE revoked_at IS NOT NULL),
@@ -37,11 +42,15 @@ class Entitlement:
     grant: Grant
     view: View
     look: int
+    served_until: datetime | None
+    """When its version of the schema ends, where that is an older one."""
 
     def refusal(self, purpose: str | None, case_number: str | None, at: datetime) -> Reason | None:
         """Why a subscription gets nothing by it now, if so."""
         if not self.grant.is_in_force(at):
             return Reason.GRANT_ENDED
+        if self.served_until is not None and at >= self.served_until:
+            return Reason.VERSION_ENDED
         if not self.grant.allows_purpose(purpose) or (self.grant.case_number and case_number is None):
             return Reason.GRANT_NEEDS_PURPOSE
         return None
@@ -68,8 +77,13 @@ def current(connection: psycopg.Connection, known: Entitlements, catalogue: Cata
     if edition == known.edition:
         return known
     looks = known.looks
+    standing = connection.execute(_STANDING)
+    versions = {
+        name: (schema, dict(zip(schemas, moments, strict=True)), registered_at)
+        for name, schema, registered_at, schemas, moments in connection.execute(_VERSIONS)
+    }
     found: dict[tuple[str, str], Entitlement] = {}
-    for row in connection.execute(_STANDING):
+    for row in standing:
         grant = Grant(
             id=row[0],
             client=row[1],
@@ -89,5 +103,11 @@ def current(connection: psycopg.Connection, known: Entitlements, catalogue: Cata
         alike = (grant.dataset, grant.fields, frozenset(grant.rows.items()), row[10], grant.schema)
         if grant.schema != row[10]:  # its rows are said in its version, and records stored in the dataset's
             grant = replace(grant, rows=seen.stored_rows(grant.rows))
-        found[grant.client, grant.dataset] = Entitlement(grant, seen, looks.setdefault(alike, len(looks)))
+        superseded = superseded_at(grant.schema, *versions[grant.dataset])
+        found[grant.client, grant.dataset] = Entitlement(
+            grant,
+            seen,
+            looks.setdefault(alike, len(looks)),
+            served_until=None if superseded is None else superseded + SERVED,
+        )
     return Entitlements(edition, found, looks)

@@ -43,6 +43,11 @@ def entry(row: Row, dataset: str, grant: Grant, view: View) -> dict[str, Any] | 
     return found if left else with_marks(with_stale(found, row, view), row)
 
 
+def tells(row: Row, grant: Grant) -> bool:
+    """Whether a reader learns of a change at all."""
+    return _operation(row, grant) is not None
+
+
 def _operation(row: Row, grant: Grant) -> str | None:
     """What happened to a record, seen from among those that the grant covers."""
     told = OPERATIONS[row["operation"]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +12,24 @@ import requests
 from registry.api import paging
 from registry.delivery import subscriptions
 from registry.domain.delivery.addresses import AddressRules
+from registry.intake.batches import DatasetEntry
 from registry.signing.master_key import MasterKey
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader
-from tests.api.feeding import enterprise, enterprises, permit, permits
+from tests.api.feeding import Feed, enterprise, enterprises, permit, permits, uscc
 
 MASTER_KEY = MasterKey(bytes(range(32)))
 URL = "https://bank.example.com/events"
+ASKED_OF_THE_FEED: Sequence[tuple[str, str, dict[str, Any]]] = (
+    ("GET", "/dead-letters", {}),
+    ("POST", "/dead-letters/redeliver", {}),
+    ("POST", "/replay", {"after": None}),
+)
+ACTIONS: Sequence[tuple[str, str, dict[str, Any]]] = (
+    ("GET", "", {}), ("POST", "/pause", {}), ("POST", "/resume", {}), ("POST", "/test", {}), ("POST", "/secret", {}),
+    *ASKED_OF_THE_FEED, ("DELETE", "", {}),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -74,6 +85,147 @@ def test_another_clients_subscription_looks_like_none(api: Api) -> None:
     assert send(other, f"/{made['id']}/replay", after=None).status_code == 404
     assert send(other, f"/{made['id']}/dead-letters/redeliver").status_code == 404
     assert other.get("/subscriptions") == {"subscriptions": []}
+
+
+def narrowed(api: Api, reader: Reader, *scopes: str) -> Reader:
+    """The same client, with a token that it asked to be good for some of its scopes only."""
+    assert reader.client is not None
+    answer = api.token(auth=(reader.client.id, reader.client.secret), scope=" ".join(scopes))
+    assert answer.status_code == 200, answer.text
+    return Reader(reader.address, reader.session, reader.client, answer.json()["access_token"])
+
+
+def test_a_token_for_some_datasets_sees_their_subscriptions_only(api: Api) -> None:
+    reader = api.client("read:legal_entity", "read:permit", "operate")
+    companies, permitted = subscribed(reader)["id"], subscribed(reader, dataset="permit")["id"]
+    narrow = narrowed(api, reader, "read:permit")
+
+    assert [each["id"] for each in narrow.get("/subscriptions")["subscriptions"]] == [permitted]
+    assert narrowed(api, reader, "operate").get("/subscriptions") == {"subscriptions": []}
+    for method, path, content in ACTIONS:
+        answer = send(narrow, f"/{companies}{path}", method=method, **content)
+        assert answer.status_code == 404, (method, path, answer.text)
+        assert answer.json()["type"] == "/problems/not-found"
+    both = narrowed(api, reader, "read:permit", "read:legal_entity")
+    assert len(both.get("/subscriptions")["subscriptions"]) == 2
+    shown = both.get(f"/subscriptions/{companies}")
+    assert (shown["state"], shown["test"]) == ("pending", None)
+    for method, path, content in ACTIONS:
+        answer = send(narrow, f"/{permitted}{path}", method=method, **content)
+        assert answer.status_code in {200, 202, 204}, (method, path, answer.text)
+
+
+def test_a_token_of_everything_also_sees_what_came_of_a_grant_that_ended(api: Api, registry_url: str) -> None:
+    reader = api.client("read:legal_entity", "read:permit")
+    made = subscribed(reader)["id"]
+    revoke(registry_url, reader, "legal_entity")
+    assert reader.client is not None
+    again = api.signed_in(reader.client)
+
+    assert again.get(f"/subscriptions/{made}")["id"] == made
+    assert narrowed(api, reader, "read:permit").get("/subscriptions") == {"subscriptions": []}
+    assert send(again, f"/{made}", method="DELETE").status_code == 204
+
+
+def revoke(url: str, reader: Reader, dataset: str) -> None:
+    assert reader.client is not None
+    with connect(url) as connection:
+        row = connection.execute(
+            "SELECT id FROM registry.access_grant WHERE client_id = %s AND dataset = %s AND ended_at IS NULL",
+            (reader.client.id, dataset),
+        ).fetchone()
+    assert row is not None
+    granting.revoke(url, row[0])
+
+
+def bury(url: str, subscription: str) -> Sequence[str]:
+    """Every change of its dataset is one that its receiver did not take; their keys."""
+    with connect(url) as connection:
+        found = connection.execute(
+            "INSERT INTO registry.dead_letter (subscription_id, xid, seq, key, attempts, reason)"
+            " SELECT s.id, c.xid, c.seq, c.key, 5, '422' FROM registry.change c JOIN registry.subscription s"
+            " USING (dataset_id) WHERE s.id = %s ORDER BY c.xid, c.seq RETURNING key",
+            (subscription,),
+        ).fetchall()
+    return [row[0] for row in found]
+
+
+def test_dead_letters_are_shown_and_sent_again_by_the_grant_of_this_moment(api: Api, registry_url: str) -> None:
+    reader = api.client("read:legal_entity")
+    made = subscribed(reader)["id"]
+    assert bury(registry_url, made) == [uscc(1)]
+    path = f"/subscriptions/{made}/dead-letters"
+    assert [each["key"] for each in reader.get(path)["dead_letters"]] == [uscc(1)]
+    assert send(reader, f"/{made}/dead-letters/redeliver", ids=[]).json() == {"redelivering": 0}
+
+    revoke(registry_url, reader, "legal_entity")
+
+    for method, what, content in ASKED_OF_THE_FEED:
+        refused = send(reader, f"/{made}{what}", method=method, **content)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/not-granted"), what
+        assert uscc(1) not in refused.text
+    assert reader.client is not None
+    until = datetime.now(UTC) + timedelta(seconds=1)
+    granting.grant(registry_url, reader.client.id, "legal_entity", valid_until=until)
+    again = api.signed_in(reader.client)
+    assert again.ask(f"/api/v1{path}").status_code == 200
+    while datetime.now(UTC) < until:
+        again.ask(f"/api/v1{path}")
+    assert again.ask(f"/api/v1{path}").status_code == 403
+    granting.grant(registry_url, reader.client.id, "legal_entity")
+    assert send(again, f"/{made}/dead-letters/redeliver").json() == {"redelivering": 1}
+
+
+def test_dead_letters_want_the_purpose_that_the_grant_wants_now(api: Api, registry_url: str) -> None:
+    reader = api.client("read:legal_entity")
+    made = subscribed(reader)["id"]
+    bury(registry_url, made)
+    assert reader.client is not None
+    granting.grant(registry_url, reader.client.id, "legal_entity", purposes=["credit_lending"])
+
+    for method, what, content in ASKED_OF_THE_FEED:
+        refused = send(reader, f"/{made}{what}", method=method, **content)
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/purpose-not-granted"), what
+
+
+def test_dead_letters_of_records_that_the_grant_does_not_cover_any_more_are_not_listed(
+    api: Api, registry_url: str
+) -> None:
+    enterprises(registry_url).publish([enterprise(1), enterprise(2, status="revoked"), enterprise(3)])
+    reader = api.client("read:legal_entity")
+    made = subscribed(reader)["id"]
+    assert sorted(bury(registry_url, made)) == [uscc(1), uscc(2), uscc(3)]
+    assert reader.client is not None
+    granting.grant(registry_url, reader.client.id, "legal_entity", rows={"status": ["revoked"]})
+
+    listed = reader.pages(f"/subscriptions/{made}/dead-letters", "dead_letters", limit=1)
+
+    assert [each["key"] for each in listed] == [uscc(2)]
+
+
+def test_an_old_version_that_is_not_served_any_more_is_not_subscribed_to(api: Api, registry_url: str) -> None:
+    def outlets(version: int) -> Feed:
+        entry = DatasetEntry(
+            "outlet", f"outlet@{version}", "经营网点", "Outlets", "commerce", ("number",), "uscc", "conditional"
+        )
+        return Feed(registry_url, "commerce.outlet", entry)
+
+    outlet = {"uscc": uscc(1), "number": "1", "kind": "shop", "manager": "张建国"}
+    outlets(1).publish([outlet])
+    reader = api.client("read:outlet")
+    outlets(2).publish([{**outlet, "area": "east"}])
+    made = subscribed(reader, dataset="outlet")["id"]
+    with connect(registry_url) as connection:
+        connection.execute(
+            "UPDATE registry.dataset_schema SET since = since - interval '366 days'"
+            " - CASE schema WHEN 'outlet@1' THEN interval '1 day' ELSE interval '0' END"
+        )
+
+    refused = [send(reader, f"/{made}{what}", method=method, **content) for method, what, content in ASKED_OF_THE_FEED]
+    refused.append(send(reader, "", dataset="outlet", url=URL))
+
+    assert [each.status_code for each in refused] == [410] * 4, [each.text for each in refused]
+    assert {each.json()["current"] for each in refused} == {"outlet@2"}
 
 
 def test_only_a_granted_dataset_can_be_subscribed_to(api: Api) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from registry.delivery import subscriptions
+from registry.domain.delivery.states import Reason, State
 from registry.intake.batches import DatasetEntry
+from registry.storage.database import connect
 from tests import granting
 from tests.api.feeding import Feed, uscc
 from tests.delivery.conftest import Desk
@@ -49,3 +53,37 @@ def test_rows_of_a_grant_are_those_of_its_version(desk: Desk) -> None:
         found = receiver.wait_for(1)
 
     assert [event["data"]["body"] for event in found] == [{**SHOP, "manager": "李**"}]
+
+
+def superseded(desk: Desk, ago: timedelta) -> None:
+    """The second version took the first one's place so long ago."""
+    with connect(desk.url) as connection:
+        connection.execute(
+            "UPDATE registry.dataset_schema SET since = clock_timestamp() - %s"
+            " - CASE schema WHEN 'outlet@1' THEN interval '1 day' ELSE interval '0' END",
+            (ago,),
+        )
+
+
+def test_an_old_version_that_is_not_served_any_more_pauses_until_the_grant_is_moved(desk: Desk) -> None:
+    outlets(desk.url, 1).publish()
+    client = pinned(desk, 1)
+    feed = outlets(desk.url, 2)
+    feed.publish([{**SHOP, "area": "east"}])
+    superseded(desk, timedelta(days=365, seconds=-3))
+    with receiving() as receiver:
+        subscription, _ = desk.subscribe(receiver, "outlet", client=client)
+        desk.deliver()
+        (before,) = receiver.wait_for(1)
+        shown = desk.wait(subscription, lambda each: each.state is State.PAUSED)
+        feed.publish([{**SHOP, "area": "east"}, {**SHOP, "number": "2", "area": "west"}])
+
+        assert before["data"]["body"] == {**SHOP, "manager": "张**"}
+        assert shown.reason is Reason.VERSION_ENDED
+        desk.act(subscriptions.resume, subscription)
+        desk.wait(subscription, lambda each: each.state is State.PAUSED)
+        granting.grant(desk.url, client, "outlet", "outlet@2")
+        desk.act(subscriptions.resume, subscription)
+
+        _, after = receiver.wait_for(2)
+    assert after["data"]["body"] == {**SHOP, "number": "2", "manager": "张**", "area": "west"}

@@ -110,11 +110,17 @@ class Caller:
     scopes: frozenset[str]
     held: Mapping[str, Grant]
     """The client's standing grants, by dataset; what counts now is :meth:`grant`."""
+    whole: bool
+    """Whether its token was not narrowed to scopes that it named."""
 
     def grant(self, dataset: str) -> Grant | None:
         """The grant by which a dataset is read now, if the token names it and its time is not over."""
         found = self.held.get(dataset)
         return found if found is not None and f"{READ}{dataset}" in self.scopes and found.is_in_force(now()) else None
+
+    def manages(self, dataset: str) -> bool:
+        """Whether what the client set up for a dataset is there for the token, also after the grant has ended."""
+        return self.whole or f"{READ}{dataset}" in self.scopes
 
     @property
     def grants(self) -> Mapping[str, Grant]:
@@ -259,19 +265,19 @@ def expect_purpose(request: Request, grant: Grant, *, answers: int = 1) -> None:
     For every read of records, before it. Raises Problem if the purpose or case is missing, or the day's quota used up.
     """
     if grant.purposes or grant.case_number:
-        _expect_stated(request, grant)
+        expect_stated(grant, *given(request.headers))
     use(request, grant, answers)
 
 
-def _expect_stated(request: Request, grant: Grant) -> None:
-    purpose, case_number = given(request.headers)
+def expect_stated(grant: Grant, purpose: str | None, case_number: str | None) -> None:
+    """Raises Problem if a grant wants another purpose than the one that is stated, or a case that is not."""
     if not grant.allows_purpose(purpose):
         wanted = sorted(grant.purposes)
-        said_zh, said_en = ("未说明用途", "says none") if purpose is None else (f"用途 {purpose}", f"says {purpose}")
+        said_zh, said_en = ("未说明用途", "none") if purpose is None else (f"所述用途为 {purpose}", purpose)
         raise Problem(
             PURPOSE_NOT_GRANTED,
-            f"数据集 {grant.dataset} 仅授权用于 {'、'.join(wanted)}；请求{said_zh}。",
-            f"The dataset {grant.dataset} is granted for {', '.join(wanted)}; the request {said_en}.",
+            f"数据集 {grant.dataset} 仅授权用于 {'、'.join(wanted)}；{said_zh}。",
+            f"The dataset {grant.dataset} is granted for {', '.join(wanted)}; stated is {said_en}.",
             members={"dataset": grant.dataset, "purposes": wanted},
         )
     if grant.case_number and case_number is None:
@@ -529,7 +535,7 @@ async def identified(request: Request, token: str) -> Caller:
     if named is None:
         named = client.scopes | {f"{READ}{name}" for name in known.grants}
     scopes = frozenset(each for each in named if each in client.scopes or each.startswith(READ))
-    return Caller(client.id, scopes, known.grants)
+    return Caller(client.id, scopes, known.grants, claims.whole)
 
 
 def _expect_scope(granted: bool, needed: str) -> None:  # noqa: FBT001

@@ -6,7 +6,7 @@ served, and a link where to read on.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import format_datetime
 
 from starlette.requests import Request
@@ -15,15 +15,13 @@ from registry.api.problems import VERSION_ENDED, Problem
 from registry.api.representations import now
 from registry.api.state import state_of
 from registry.domain.grants.grant import Grant
+from registry.domain.grants.versions import SERVED
 from registry.storage.reads.datasets import DatasetState
-
-SERVED = timedelta(days=365)
-"""How long an old version is served after a later one took its place."""
 
 
 def announce(request: Request, dataset: DatasetState, grant: Grant) -> None:
     """Tell a client that its version is an old one. Raises Problem when it is not served any more."""
-    deprecated = dataset.superseded_at(grant.schema) if grant.schema != dataset.schema else None
+    deprecated = dataset.superseded_at(grant.schema)
     if deprecated is None:
         return
     sunset = deprecated + SERVED

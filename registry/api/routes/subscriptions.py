@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -10,8 +10,9 @@ from typing import Annotated, Any, TypeVar
 import psycopg
 from fastapi import APIRouter, Path, Request, Response
 
-from registry.api.access.security import KnownClient, expect_purpose, granted
+from registry.api.access.security import Caller, Granted, KnownClient, expect_purpose, expect_stated, granted
 from registry.api.grants.purpose import AccessPurpose, CaseNumber, given
+from registry.api.grants.versions import announce
 from registry.api.paging import cursor as page_cursor
 from registry.api.paging import digest
 from registry.api.paging import position as page_position
@@ -29,14 +30,15 @@ from registry.api.representations import answer
 from registry.api.routes.changes import cursor, position
 from registry.api.state import state_of
 from registry.api.subscriptions import models
-from registry.delivery import subscriptions
-from registry.delivery.subscriptions import NoSubscription, Subscription, SubscriptionError
+from registry.delivery import feed, subscriptions
+from registry.delivery.subscriptions import DeadLetter, NoSubscription, Subscription, SubscriptionError
 from registry.domain.delivery import addresses
 from registry.domain.delivery.addresses import AddressRefused
 from registry.domain.delivery.states import WORDS
 from registry.signing.master_key import MasterKey
 from registry.storage.reads import changes
 from registry.storage.reads.changes import Position, PositionLost
+from registry.storage.reads.datasets import DatasetState
 
 router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
 
@@ -60,9 +62,8 @@ async def subscribe(
     grant = granted(caller, wanted.dataset)
     expect_purpose(request, grant)
     purpose, number = given(request.headers)
-    known = (await state_of(request).datasets()).get(wanted.dataset)
-    if known is None:
-        raise Problem(NOT_FOUND, f"没有数据集 {wanted.dataset}。", f"There is no dataset {wanted.dataset}.")
+    known = await _dataset(request, wanted.dataset)
+    announce(request, known, grant)
     _expect_address(request, wanted.url)
     start = await _start(request, wanted.after)
     made, secret = await _on_database(
@@ -79,7 +80,7 @@ async def subscribe(
             case_number=number,
         ),
     )
-    found = await _one(request, made, caller.client_id)
+    found = await _one(request, caller, made)
     headers = {"Location": f"{request.url.path}/{made}"}
     return answer({**_shown(found), "secret": secret}, status=201, headers=headers)
 
@@ -88,84 +89,127 @@ async def subscribe(
 async def listed(request: Request, caller: KnownClient) -> Response:
     """The client's subscriptions. 订阅列表."""
     found = await _on_database(request, lambda it: subscriptions.listed(it, caller.client_id))
-    return answer({"subscriptions": [_shown(each) for each in found]})
+    return answer({"subscriptions": [_shown(each) for each in found if caller.manages(each.dataset)]})
 
 
 @router.get("/{subscription}", response_model=models.Subscription)
 async def shown(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """One subscription: how far it is, and what is wrong. 单个订阅."""
-    return answer(_shown(await _one(request, subscription, caller.client_id)))
+    return answer(_shown(await _one(request, caller, subscription)))
 
 
 @router.delete("/{subscription}", status_code=204, response_class=Response)
 async def end(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """End it for good. 取消订阅."""
-    await _on_database(request, lambda it: subscriptions.end(it, subscription, caller.client_id))
+    await _on_own(request, caller, subscription, subscriptions.end)
     return Response(status_code=204)
 
 
 @router.post("/{subscription}/pause", response_model=models.Subscription)
 async def pause(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """Deliver nothing until it is resumed; nothing is lost meanwhile. 暂停."""
-    await _on_database(request, lambda it: subscriptions.pause(it, subscription, caller.client_id))
-    return answer(_shown(await _one(request, subscription, caller.client_id)))
+    await _on_own(request, caller, subscription, subscriptions.pause)
+    return answer(_shown(await _one(request, caller, subscription)))
 
 
 @router.post("/{subscription}/resume", response_model=models.Subscription)
 async def resume(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """Go on where it stopped; the receiver is asked again whether it agrees. 恢复."""
-    await _on_database(request, lambda it: subscriptions.resume(it, subscription, caller.client_id))
-    return answer(_shown(await _one(request, subscription, caller.client_id)))
+    await _on_own(request, caller, subscription, subscriptions.resume)
+    return answer(_shown(await _one(request, caller, subscription)))
 
 
 @router.post("/{subscription}/replay", response_model=models.Subscription)
 async def replay(request: Request, caller: KnownClient, subscription: Id, wanted: models.Replay) -> Response:
     """Deliver once more from a place in the feed; ids are those of the first time. 重放."""
+    await _expect_grant(request, caller, subscription)
     start = await _start(request, wanted.after)
-    await _on_database(request, lambda it: subscriptions.replay(it, subscription, start, caller.client_id))
-    return answer(_shown(await _one(request, subscription, caller.client_id)))
+    await _on_own(request, caller, subscription, partial(subscriptions.replay, position=start))
+    return answer(_shown(await _one(request, caller, subscription)))
 
 
 @router.post("/{subscription}/test", response_model=models.Subscription, status_code=202)
 async def test(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """Send an event that tells nothing (`shuqiao.subscription.test`); `test` says in a moment what came of it. 测试."""
-    await _on_database(request, lambda it: subscriptions.request_test(it, subscription, caller.client_id))
-    return answer(_shown(await _one(request, subscription, caller.client_id)), status=202)
+    await _on_own(request, caller, subscription, subscriptions.request_test)
+    return answer(_shown(await _one(request, caller, subscription)), status=202)
 
 
 @router.post("/{subscription}/secret", response_model=models.NewSubscription)
 async def new_secret(request: Request, caller: KnownClient, subscription: Id) -> Response:
     """A new secret, shown once. For 24 hours messages are signed with the old one too. 更换签名密钥."""
     key = _master_key(request)
-    secret = await _on_database(request, lambda it: subscriptions.new_secret(it, key, subscription, caller.client_id))
-    return answer({**_shown(await _one(request, subscription, caller.client_id)), "secret": secret})
+    secret = await _on_own(request, caller, subscription, partial(subscriptions.new_secret, master_key=key))
+    return answer({**_shown(await _one(request, caller, subscription)), "secret": secret})
 
 
 @router.get("/{subscription}/dead-letters", response_model=models.DeadLetterPage)
 async def dead_letters(
     request: Request, caller: KnownClient, subscription: Id, after: After = None, limit: Limit = 100
 ) -> Response:
-    """What the receiver did not take. 死信."""
+    """What the receiver did not take, as far as the present grant shows it. 死信."""
+    by = await _expect_grant(request, caller, subscription)
     query = digest("dead letters", subscription)
     start = 0 if after is None else page_position(after, query, int)[0]
-    found = await _on_database(
-        request, lambda it: subscriptions.dead_letters(it, subscription, start, limit + 1, caller.client_id)
+    found = await _on_own(
+        request, caller, subscription, partial(subscriptions.dead_letters, after=start, limit=limit + 1)
     )
     more = page_cursor(query, [found[limit - 1].id]) if len(found) > limit else None
-    return answer({"dead_letters": [asdict(each) for each in found[:limit]], "next": more})
+    told = await _told(request, by, found[:limit])
+    return answer({"dead_letters": [asdict(each) for each in told], "next": more})
 
 
 @router.post("/{subscription}/dead-letters/redeliver", response_model=models.RedeliveryBegun, status_code=202)
 async def redeliver(request: Request, caller: KnownClient, subscription: Id, wanted: models.Redelivery) -> Response:
     """Send dead letters once more, as the present grant shows them. 重投死信."""
-    count = await _on_database(
-        request, lambda it: subscriptions.redeliver(it, subscription, wanted.ids, caller.client_id)
-    )
+    await _expect_grant(request, caller, subscription)
+    count = await _on_own(request, caller, subscription, partial(subscriptions.redeliver, letters=wanted.ids))
     return answer({"redelivering": count}, status=202)
 
 
-async def _one(request: Request, subscription: str, owner: str) -> Subscription:
-    return await _on_database(request, lambda it: subscriptions.one(it, subscription, owner))
+async def _one(request: Request, caller: Caller, subscription: str) -> Subscription:
+    return await _on_own(request, caller, subscription, subscriptions.one)
+
+
+async def _on_own(request: Request, caller: Caller, subscription: str, work: Callable[..., Result]) -> Result:
+    """``work(connection, subscription=, owner=)``, for one that the token manages: any other looks as if not there."""
+
+    def checked(connection: psycopg.Connection) -> Result:
+        found = subscriptions.one(connection, subscription, caller.client_id)
+        if not caller.manages(found.dataset):
+            raise NoSubscription(subscription)
+        return work(connection, subscription=subscription, owner=caller.client_id)
+
+    return await _on_database(request, checked)
+
+
+async def _expect_grant(request: Request, caller: Caller, subscription: str) -> Granted:
+    """By what changes may be told or sent once more to a subscription now. Raises Problem."""
+    found = await _one(request, caller, subscription)
+    grant = granted(caller, found.dataset)
+    expect_stated(grant, found.purpose, found.case_number)
+    dataset = await _dataset(request, found.dataset)
+    announce(request, dataset, grant)
+    return Granted.of(dataset, grant)
+
+
+async def _dataset(request: Request, name: str) -> DatasetState:
+    found = (await state_of(request).datasets()).get(name)
+    if found is None:
+        raise Problem(NOT_FOUND, f"没有数据集 {name}。", f"There is no dataset {name}.")
+    return found
+
+
+async def _told(request: Request, by: Granted, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+    """Those of dead letters whose changes a grant tells of."""
+    if not by.grant.rows or not letters:
+        return letters
+    state, number = state_of(request), by.dataset.id
+    by.view(state)  # rows of another version are known only where there are both schemas
+    places = [Position(*map(int, each.change.split("-"))) for each in letters]
+    rows = await changes.chosen(state.pool, places, [number], partly=[number])
+    told = {f"{row['xid']}-{row['seq']}" for row in rows if feed.tells(row, by.grant)}
+    return [each for each in letters if each.change in told]
 
 
 async def _on_database(request: Request, work: Callable[[psycopg.Connection], Result]) -> Result:

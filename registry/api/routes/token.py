@@ -74,7 +74,7 @@ async def issue(request: Request) -> Response:
             INVALID_SCOPE, "invalid_scope", f"该客户端未获授权：{names}。", f"Not granted to this client: {names}."
         )
     content = {
-        "access_token": state.tokens.issue(client.id, scopes, bound_to=proven.bound_to),
+        "access_token": state.tokens.issue(client.id, scopes, bound_to=proven.bound_to, whole=not form.get("scope")),
         "token_type": "Bearer",
         "expires_in": state.tokens.seconds,
         "scope": " ".join(sorted(scopes)),

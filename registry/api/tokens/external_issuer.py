@@ -100,7 +100,7 @@ class ExternalTokens:
         name = claims.get(self._trusted.client_claim)
         if not isinstance(name, str) or not name.isprintable() or not name:
             raise TokenRefused(f"the external issuer's token names no client ({self._trusted.client_claim})")
-        return Claims(name, None, int(claims["exp"]), confirmed_by(claims))
+        return Claims(name, None, int(claims["exp"]), confirmed_by(claims), whole=True)
 
     async def _key(self, token: str) -> PyJWK:
         header = jwt.get_unverified_header(token)

@@ -17,6 +17,8 @@ from registry.api.tokens.token_keys import TokenKey, TokenKeys, signing
 
 AUDIENCE = "shuqiao-registry"
 TYPES = {"at+jwt", "application/at+jwt"}
+WHOLE = "whole"
+"""The claim of a token that was not narrowed; one without it is good for the scopes that it names."""
 BOUND = "x5t#S256"
 """The member of ``cnf`` that binds a token to a certificate (RFC 8705)."""
 _REMEMBERED = 10_000
@@ -36,6 +38,8 @@ class Claims:
     expires_at: int
     bound_to: str | None = None
     """The thumbprint of the certificate without which the token is worth nothing."""
+    whole: bool = False
+    """Whether it was asked for without naming scopes: it stands for the client, also where a grant has ended since."""
 
 
 class Tokens:
@@ -52,8 +56,11 @@ class Tokens:
         now = datetime.now(UTC)
         return [key.jwk for key in self._keys.current() if key.verifies(now)]
 
-    def issue(self, client_id: str, scopes: Iterable[str], *, bound_to: str | None = None) -> str:
-        """A new token for a client; ``bound_to``: a certificate's thumbprint. Raises TokenKeyError if no key signs."""
+    def issue(self, client_id: str, scopes: Iterable[str], *, bound_to: str | None = None, whole: bool = False) -> str:
+        """A new token for a client; ``bound_to``: a certificate's thumbprint. Raises TokenKeyError if no key signs.
+
+        ``whole``: the client asked for all that it has, and named no scopes.
+        """
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -67,6 +74,8 @@ class Tokens:
         }
         if bound_to is not None:
             claims["cnf"] = {BOUND: bound_to}
+        if whole:
+            claims[WHOLE] = True
         key = signing(self._keys.current(), datetime.now(UTC))
         assert key.private is not None  # noqa: S101  (it signs)
         return jwt.encode(claims, key.private, algorithm="ES256", headers={"kid": key.key_id, "typ": "at+jwt"})
@@ -106,7 +115,13 @@ class Tokens:
             raise TokenRefused("the token has expired") from error
         except jwt.InvalidTokenError as error:
             raise TokenRefused("this is no token of this hub") from error
-        return Claims(claims["sub"], frozenset(str(claims["scope"]).split()), int(claims["exp"]), confirmed_by(claims))
+        return Claims(
+            claims["sub"],
+            frozenset(str(claims["scope"]).split()),
+            int(claims["exp"]),
+            confirmed_by(claims),
+            whole=claims.get(WHOLE) is True,
+        )
 
     def _key(self, key_id: object) -> TokenKey:
         """The key of an id, if need be from the file as it is this moment. Raises TokenRefused."""

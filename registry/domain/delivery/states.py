@@ -24,6 +24,7 @@ class Reason(StrEnum):
     CLIENT_REVOKED = "client_revoked"
     GRANT_ENDED = "grant_ended"
     GRANT_NEEDS_PURPOSE = "grant_needs_purpose"
+    VERSION_ENDED = "version_ended"
     NOT_VERIFIED = "not_verified"
     RECEIVER_FAILING = "receiver_failing"
     RECEIVER_GONE = "receiver_gone"
@@ -38,6 +39,10 @@ WORDS: Mapping[Reason, tuple[str, str]] = {
     Reason.GRANT_ENDED: ("授权已撤销或到期", "the grant was revoked or has run out"),
     Reason.GRANT_NEEDS_PURPOSE: (
         "授权要求说明用途或案号，订阅没有", "the grant wants a purpose or case that the subscription does not state",
+    ),
+    Reason.VERSION_ENDED: (
+        "授权所定的数据规范版本已停止提供，须改为现行版本",
+        "the grant's version of the schema is not served any more: it has to be moved to the present one",
     ),
     Reason.NOT_VERIFIED: ("接收方没有确认", "the receiver did not agree to be sent to"),
     Reason.RECEIVER_FAILING: ("接收方长时间无法送达", "the receiver could not be reached until the time was up"),

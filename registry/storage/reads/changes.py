@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from registry.storage.reads.pool import Pool, Row
 from registry.storage.reads.records import STALE
 
-_CHANGES = """
+_READ = """
 WITH horizon AS MATERIALIZED (
     SELECT pg_snapshot_xmin(s.now) AS xmin,
-           (k.xid, k.seq) > ($1::text::xid8, $2::bigint) OR $1::text::xid8 > pg_snapshot_xmax(s.now) AS lost
+           {lost} AS lost
     FROM (SELECT pg_current_snapshot() AS now) s, registry.change_horizon k
 )
 SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text,
@@ -37,7 +37,7 @@ SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.datas
 FROM horizon h
 LEFT JOIN LATERAL (
     SELECT * FROM registry.change
-    WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < h.xmin AND dataset_id = ANY($3::smallint[])
+    WHERE {which} AND xid < h.xmin AND dataset_id = ANY($3::smallint[])
     ORDER BY xid, seq LIMIT $4
 ) f ON true
 LEFT JOIN registry.record r ON r.dataset_id = f.dataset_id AND r.key = f.key
@@ -59,6 +59,13 @@ LEFT JOIN registry.connector c ON c.id = b.connector_id
 """ + STALE.format(version="r", until="", on="true") + """
 ORDER BY f.xid, f.seq
 """  # fmt: skip
+
+_CHANGES = _READ.replace(
+    "{lost}", "(k.xid, k.seq) > ($1::text::xid8, $2::bigint) OR $1::text::xid8 > pg_snapshot_xmax(s.now)"
+).replace("{which}", "(xid, seq) > ($1::text::xid8, $2::bigint)")
+_CHOSEN = _READ.replace("{lost}", "false").replace(
+    "{which}", "(xid, seq) IN (SELECT p.xid::xid8, p.seq FROM unnest($1::text[], $2::bigint[]) AS p (xid, seq))"
+)
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon"
 
@@ -104,6 +111,15 @@ async def after(
         last = found[limit - 1]
         return Changes(found[:limit], Position(int(last["xid"]), last["seq"]), more=True)
     return Changes(found, max(position, Position(int(rows[0]["horizon"]), 0)), more=False)
+
+
+async def chosen(
+    pool: Pool, positions: Sequence[Position], dataset_ids: Sequence[int], *, partly: Sequence[int] = ()
+) -> Sequence[Row]:
+    """Those changes at some places that are still kept, as :func:`after` reads them."""
+    xids, seqs = [str(each.xid) for each in positions], [each.seq for each in positions]
+    rows = await pool.rows(_CHOSEN, xids, seqs, list(dataset_ids), len(positions), list(partly))
+    return [row for row in rows if row["xid"] is not None]
 
 
 async def end(pool: Pool) -> Position:

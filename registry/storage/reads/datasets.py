@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from registry.domain.grants.versions import superseded_at
 from registry.storage.reads.pool import Pool
 
 
@@ -45,10 +46,7 @@ class DatasetState:
 
     def superseded_at(self, schema: str) -> datetime | None:
         """When a later version took the place of one; None if it is the one that records have."""
-        if schema == self.schema:
-            return None
-        begun = self.schema_since.get(schema, self.registered_at)
-        return min((at for at in self.schema_since.values() if at > begun), default=self.registered_at)
+        return superseded_at(schema, self.schema, self.schema_since, self.registered_at)
 
 
 _DATASETS = """
