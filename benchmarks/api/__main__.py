@@ -311,7 +311,11 @@ def _database_seconds(postmaster: int) -> float:
     """Of the backends that live and of those that have ended."""
     first = psutil.Process(postmaster)
     used = first.cpu_times()
-    return sum(used) + sum(sum(each.cpu_times()[:2]) for each in first.children())
+    total = sum(used)
+    for each in first.children():
+        with suppress(psutil.NoSuchProcess):  # it ends, and is among those that have
+            total += sum(each.cpu_times()[:2])
+    return total
 
 
 if __name__ == "__main__":
