@@ -80,6 +80,8 @@ class ApiServer(uvicorn.Server):
 def serve(settings: ApiSettings) -> None:
     """Run until told to end. Raises OSError if the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A line for each request, and none of them says these: they are not worth finding out.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     _allow_connections()
     server = ApiServer(settings)
     # Rules, schemas and routes stay as long as the process: looking through them for garbage would halt every reader,

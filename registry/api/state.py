@@ -30,6 +30,7 @@ from registry.domain.bulk.counts import Group
 from registry.domain.grants.grant import Grant
 from registry.signing.p256 import P256Signer
 from registry.storage.reads import clients, datasets, grants
+from registry.storage.reads.by_key import RecordsByKey
 from registry.storage.reads.clients import Client
 from registry.storage.reads.dataset_quality import Quality, quality
 from registry.storage.reads.datasets import DatasetState
@@ -78,6 +79,7 @@ class ApiState:
     def __init__(self, settings: ApiSettings, tokens: Tokens) -> None:
         self.settings, self.tokens = settings, tokens
         self.pool = Pool(settings.database_url, size=settings.pool_size, statement_seconds=settings.statement_seconds)
+        self.records = RecordsByKey(self.pool)
         self.access_log = AccessLog(settings.database_url, wait_seconds=settings.access_log_seconds)
         self.licensing = Licensing(settings, self.pool)
         self.checkpoints = Checkpoints(self.licensing, settings.checkpoint_seconds)

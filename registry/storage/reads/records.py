@@ -54,7 +54,7 @@ _SHARED = """NOT EXISTS (
 )"""
 """The record may be handed on."""
 
-_CURRENT = """
+CURRENT = """
 SELECT r.dataset_id, r.key, r.version, r.valid_from, NULL::timestamptz AS valid_to, r.body, r.personal, r.batch_id,
        r.connector_id, r.row_id, r.entity
 FROM registry.record r WHERE {where}
@@ -114,8 +114,6 @@ async def one(
     pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None, rows: Rows = MappingProxyType({})
 ) -> Row | None:
     """The version of a record that is valid now, or was at a time; None too where ``rows`` does not cover it."""
-    if as_of is None and not rows:
-        return await pool.row(_ONE, dataset_id, key)
     found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key, rows=rows)
     return found[0] if found else None
 
@@ -131,7 +129,7 @@ async def history(
     where += within(rows, arguments)
     condition = " AND ".join(where)
     versions = (
-        f"{_CURRENT.format(where=condition)} UNION ALL {_ENDED.format(where=condition)}"
+        f"{CURRENT.format(where=condition)} UNION ALL {_ENDED.format(where=condition)}"
         f" ORDER BY version DESC LIMIT {arguments.add(limit)}"
     )
     stale = STALE.format(version="v", until="", on="v.valid_to IS NULL")
@@ -159,12 +157,12 @@ async def of_entity(
 
 def _versions(where: Sequence[str], moment: str | None, order: str, outer_key: str) -> str:
     if moment is None:
-        return f"{_CURRENT.format(where=' AND '.join(where))} {order}"
+        return f"{CURRENT.format(where=' AND '.join(where))} {order}"
     current = " AND ".join([*where, f"r.valid_from <= {moment}"])
     ended = " AND ".join([*where, f"r.valid_from <= {moment}", f"r.valid_to > {moment}"])
     limit = order.removeprefix("ORDER BY r.key ")
     return (
-        f"({_CURRENT.format(where=current)} {order}) UNION ALL ({_ENDED.format(where=ended)} {order})"
+        f"({CURRENT.format(where=current)} {order}) UNION ALL ({_ENDED.format(where=ended)} {order})"
         f" ORDER BY {outer_key} {limit}"
     )
 
@@ -176,7 +174,3 @@ def with_source(versions: str, order: str, moment: str | None, *, stale: bool = 
     until = "" if moment is None else f" WHERE f.first_seen <= {moment}"
     refusals = STALE.format(version="v", until=until, on="true")
     return _WITH_SOURCE.format(versions=versions, stale=refusals, order=order)
-
-
-_ONE = with_source(_CURRENT.format(where="r.dataset_id = $1 AND r.key = $2"), "v.key", None)
-"""The usual read, spelt once."""
