@@ -32,6 +32,7 @@ import orjson
 import psutil
 import uvloop
 
+from benchmarks import keys
 from benchmarks.access_log import uscc
 from registry.delivery.subscriptions import SHARDS, context
 from registry.domain.batches import Limits, Mode
@@ -63,6 +64,7 @@ def main() -> int:
         uvloop.run(_receive(arguments.receive))
         return 0
     folder = Path(tempfile.mkdtemp(prefix="shuqiao-bench-"))
+    keys.use_own(folder)
     server = postgres.initialise(folder / "data", postgres.free_port())
     database = postgres.start(server, folder / "log")
     try:
