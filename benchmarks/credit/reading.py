@@ -21,6 +21,7 @@ import requests
 import uvloop
 
 from registry.api.clients import clients
+from registry.sealing import key_file
 from shuqiao.stack.postgres import free_port
 
 WARM_UP = 1000
@@ -51,6 +52,7 @@ def serving(url: str, folder: Path) -> Iterator[int]:
     port = free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SHUQIAO")}
     environ |= {
+        key_file.VARIABLE: os.environ[key_file.VARIABLE],
         "SHUQIAO_DATABASE_URL": url,
         "SHUQIAO_RUN_DIR": str(folder),
         "SHUQIAO_API_PORT": str(port),
