@@ -11,6 +11,7 @@ import pytest
 from registry.storage.database import connect
 from registry.storage.reads.by_key import MOST_AT_ONCE, RecordsByKey
 from registry.storage.reads.pool import DatabaseUnavailable, Pool, Row
+from registry.storage.reads.records import Rows
 from shuqiao.stack.postgres import free_port
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
 
@@ -76,6 +77,28 @@ def test_who_asks_at_once_shares_a_statement_and_gets_what_he_asked_for(
         ]  # fmt: skip
         assert [row and dict(row) for row in found] == [row and dict(row) for row in alone]
         assert pool.statements == 1 + len(asked)
+
+    reading(registry_url, work)
+
+
+def test_each_reader_gets_only_what_his_grant_covers(registry_url: str, datasets: dict[str, int]) -> None:
+    company = datasets["legal_entity"]
+    enterprises(registry_url).publish([enterprise(1), enterprise(2, status="revoked"), enterprise(3)])
+    keys = [uscc(n) for n in (1, 2, 3)]
+    grants: list[Rows] = [
+        {},
+        {"status": ["revoked"]},
+        {"status": {"active", "revoked"}, "name": [enterprise(3)["name"]]},
+    ]
+
+    async def work(pool: CountingPool, records: RecordsByKey) -> None:
+        asked = (records.one(company, key, rows) for key in keys for rows in grants)
+        found = [row is not None for row in await asyncio.gather(*asked)]
+
+        assert [found[n : n + 3] for n in (0, 3, 6)] == [
+            [True, False, False], [True, True, False], [True, False, True]
+        ]  # fmt: skip
+        assert pool.statements == len(grants)
 
     reading(registry_url, work)
 

@@ -65,10 +65,10 @@ async def shown(
     at, then = now(), moment(as_of)
     app, dataset = state_of(request), found.dataset
     view = found.view(app)
-    if then is None and not found.grant.rows:
-        row = await app.records.one(dataset.id, key)
+    if then is None:
+        row = await app.records.one(dataset.id, key, found.grant.rows)
     else:
-        row = await records.one(app.pool, dataset.id, key, then, found.grant.rows)
+        row = await records.one_as_of(app.pool, dataset.id, key, then, found.grant.rows)
     if row is None:
         raise _nothing(dataset, then)
     mark = etag(row, f"{found.grant.id}.{dataset.schema.rpartition('@')[2]}")

@@ -110,10 +110,8 @@ async def page(
     return await pool.rows(with_source(versions, "v.key", moment), *arguments)
 
 
-async def one(
-    pool: Pool, dataset_id: int, key: str, as_of: datetime | None = None, rows: Rows = MappingProxyType({})
-) -> Row | None:
-    """The version of a record that is valid now, or was at a time; None too where ``rows`` does not cover it."""
+async def one_as_of(pool: Pool, dataset_id: int, key: str, as_of: datetime, rows: Rows) -> Row | None:
+    """The version of a record that was valid at a time; None too where ``rows`` does not cover it."""
     found = await page(pool, dataset_id, after=None, limit=1, as_of=as_of, key=key, rows=rows)
     return found[0] if found else None
 
