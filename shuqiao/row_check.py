@@ -59,9 +59,10 @@ class RowCheck:
     def __init__(self, manifest: Manifest, ring: Ring | None = None) -> None:
         """Compile the mapping and the schema. Raises ManifestError or SchemaError.
 
-        With a ``ring`` what is checked is ready to be stored: a row's identity that is a personal value is blinded.
+        With a ``ring`` what is checked is ready to be stored: a row's identity that is a personal value is blinded, and
+        so is the digest of a row that has none.
         """
-        self._manifest = manifest
+        self._manifest, self._ring = manifest, ring
         self._columns = columns_of(manifest)
         self._blinded = ring if not self._columns.personal.isdisjoint(manifest.source.row_id) else None
         self._mapping = compile_mapping(manifest)
@@ -79,7 +80,7 @@ class RowCheck:
         for offset, row in enumerate(rows.refused, start=len(rows.rows)):
             reason = {"pointer": "", "rule": row.rule, "zh": row.zh, "en": row.en}
             raw = _raw(row.raw)
-            checked.refusals.append(Refusal(first + offset, _digest(raw), None, row.place, raw, [reason]))
+            checked.refusals.append(Refusal(first + offset, self._by_content(raw), None, row.place, raw, [reason]))
         if not rows.rows:
             return checked
         bound, id_places = self._bind(rows.columns)
@@ -137,7 +138,7 @@ class RowCheck:
         places = [index for index, flag in enumerate(deleted) if flag]
         keyed, _ = bound.keys([rows.rows[index] for index in places])
         for index, record in zip(places, keyed, strict=True):
-            row_id = row_ids[index] or _digest(_raw(dict(zip(rows.columns, rows.rows[index], strict=False))))
+            row_id = row_ids[index] or self._by_content(_raw(dict(zip(rows.columns, rows.rows[index], strict=False))))
             checked.deletes.append((first + index, _key_or_none(record, self._manifest.key), row_id))
         return deleted
 
@@ -192,7 +193,14 @@ class RowCheck:
                     "en": f"the key or the entity's code has more than {IDENTITY_TEXT} characters",
                 }
             )
-        return Refusal(first + index, row_id or _digest(raw), key, rows.place(index), raw, reasons, self._public(raw))
+        return Refusal(
+            first + index, row_id or self._by_content(raw), key, rows.place(index), raw, reasons, self._public(raw)
+        )
+
+    def _by_content(self, raw: Mapping[str, Any]) -> str:
+        """What tells a row without identity from others; nobody who sees it finds out by trying what the row says."""
+        digest = _digest(raw)
+        return digest if self._ring is None else blind_row_id(self._ring, digest)
 
     def _public(self, raw: Mapping[str, Any]) -> list[str]:
         """The columns of a row that may be kept as they are: nothing personal is mapped from them, nor in them."""

@@ -18,8 +18,9 @@ from psycopg.types.json import Jsonb
 
 from registry.sealing import key_file
 from registry.sealing.documents import context_of as of_document
+from registry.sealing.errors import PersonalKeyRefused
 from registry.sealing.records import RecordSealer, context_of, masked_row, resealed
-from registry.sealing.ring import DOCUMENT, HEAD, Ring
+from registry.sealing.ring import DOCUMENT, HEAD
 from schemas.personal import PersonalFields, of_dataset
 
 BATCH = 1000
@@ -93,10 +94,10 @@ _PLACES = (
 def reseal(connection: psycopg.Connection) -> Resealed:
     """Go through everything once. Rows that somebody was changing are left for the next time.
 
-    Raises PersonalKeysError, also where something cannot be opened: what was done before it stays done.
+    Raises PersonalKeysError, also where something cannot be opened or the key is rotated meanwhile: what was done
+    before it stays done.
     """
-    ring = key_file.ring()
-    again = sum(_reseal(connection, place, ring) for place in _PLACES)
+    again = sum(_reseal(connection, place) for place in _PLACES)
     clear = 0
     for dataset_id, schema in connection.execute("SELECT id, schema FROM registry.dataset").fetchall():
         fields = of_dataset(schema)
@@ -109,7 +110,16 @@ def reseal(connection: psycopg.Connection) -> Resealed:
 
 
 def in_use(connection: psycopg.Connection) -> dict[int, int]:
-    """How many sealed values each key still has: number of the key -> values, staged rows included."""
+    """How many sealed values each key still has: number of the key -> values, staged rows included.
+
+    All as of one moment: what is published meanwhile is counted where it lay.
+    """
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return _in_use(connection)
+
+
+def _in_use(connection: psycopg.Connection) -> dict[int, int]:
     counted: dict[int, int] = {}
     staged = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r'"
@@ -142,7 +152,7 @@ def oldest_transaction(connection: psycopg.Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def _reseal(connection: psycopg.Connection, place: _Place, ring: Ring) -> int:
+def _reseal(connection: psycopg.Connection, place: _Place) -> int:
     names = [sql.Identifier(name) for name in place.names]
     prefixed = sql.SQL(", ").join(sql.SQL("t.{}").format(name) for name in names)
     query = sql.SQL(
@@ -162,8 +172,14 @@ def _reseal(connection: psycopg.Connection, place: _Place, ring: Ring) -> int:
         sql.Identifier(place.column),
         sql.SQL(" AND ").join(sql.SQL("t.{} = %s").format(name) for name in names),
     )
+    ring = key_file.ring()
     count, width = len(names), 0
     for rows in _pages(connection, query, (ring.head(0)[1:],), count):
+        if key_file.ring().active != ring.active:
+            raise PersonalKeyRefused(
+                "重新加密期间密钥已更换，请再次执行 `shuqiao keys personal reencrypt`。",
+                "The key was rotated meanwhile: run `shuqiao keys personal reencrypt` again.",
+            )
         with connection.cursor() as cursor:
             cursor.executemany(
                 write,

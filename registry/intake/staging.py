@@ -105,9 +105,9 @@ class Staging:
         row_ids: Iterable[str],
         entities: Iterable[str | None],
         bodies: Iterable[bytes],
-        personal: Iterable[bytes] | None = None,
+        personal: Sequence[bytes] | None = None,
     ) -> None:
-        """Stage valid records, their personal values sealed; the iterables run side by side.
+        """Stage valid records, their personal values sealed; the columns run side by side. Raises IntakeError.
 
         ``ordinal`` orders rows within the part; ``bodies`` are canonical JSON, so that equal records hash equal.
         ``personal`` are the values that are masked in the bodies; without them the bodies are whole records.
@@ -115,6 +115,8 @@ class Staging:
         lines = []
         keys = list(keys)
         if self._sealer is None:
+            if personal is not None and any(personal):
+                raise IntakeError(f"batch {self._batch_id} seals nothing, and was given personal values")
             stored: Iterable[SealedRecord] = map(without_personal, bodies)
         else:
             stored = self._sealer.seal(keys, *(self._sealer.apart(bodies) if personal is None else (bodies, personal)))

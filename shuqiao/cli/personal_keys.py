@@ -68,7 +68,7 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002
 
 @app.command(epilog=examples("shuqiao keys personal rotate --yes"))
 def rotate(yes: _Yes = False, as_json: AsJson = False) -> None:  # noqa: FBT002
-    """启用新密钥 The waiting key seals from now on, in every process at once; what the old one sealed still opens."""
+    """启用新密钥 The waiting key seals from now on, what the old one sealed opens; hand the file to every machine."""
     from registry.sealing import key_file  # noqa: PLC0415
     from shuqiao.cli import output  # noqa: PLC0415
 
@@ -80,7 +80,8 @@ def rotate(yes: _Yes = False, as_json: AsJson = False) -> None:  # noqa: FBT002
         output.json_document({"old": before.number, "new": after.number})
         return
     output.pairs("已启用 Rotated", {"旧 old": before.number, "新 new": after.number})
-    output.note(f"重新加密 now: shuqiao keys personal reencrypt; then: shuqiao keys personal retire {before.number}")
+    output.note("先将文件分发到所有机器 first hand the file to every machine that has a copy of it")
+    output.note(f"重新加密 then: shuqiao keys personal reencrypt; then: shuqiao keys personal retire {before.number}")
 
 
 @app.command(epilog=examples("shuqiao keys personal reencrypt"))

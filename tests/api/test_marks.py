@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.credit.cases.town import DATASET, OFFICER, Town, filing, offence
 
@@ -52,6 +53,23 @@ def test_a_follower_that_has_read_the_record_reads_it_again_with_its_mark(town: 
     (change,) = reader.get("/changes", after=page["next"])["changes"]
     assert change["operation"] == "marked"
     assert "marks" not in change
+
+
+def test_a_mark_tells_of_the_present_version_and_of_nobody_whom_an_older_one_named(api: Api, town: Town) -> None:
+    person = {"uscc": None, "holder_kind": "natural_person", "holder_name": "令狐冲之", "holder_code_type": "111"}
+    town.say("P1", offence(1, **person, holder_code="11010519491231002X"))
+    town.say("P1", offence(1))
+    client = granting.enter(town.url, "court", [])
+    granting.grant(town.url, client.id, DATASET, fields=["decision_number", "holder_name", "holder_code"])
+    reader = api.signed_in(client)
+    before = reader.get("/changes")["next"]
+    town.file()
+
+    (change,) = reader.get("/changes", after=before)["changes"]
+
+    assert (change["operation"], change["key"]) == ("marked", "P1")
+    names = {"uscc", "decision_number", "holder_name"}
+    assert change["body"] == {"id": "P1"} | {name: value for name, value in offence(1).items() if name in names}
 
 
 def test_a_repaired_record_is_handed_on_to_nobody_not_even_its_past(town: Town, reader: Reader) -> None:

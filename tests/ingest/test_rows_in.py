@@ -11,6 +11,7 @@ import pytest
 from connectors.manifest import Manifest, load
 from connectors.source import RefusedRow, Rows
 from registry.intake.staging import Staging
+from registry.sealing import key_file
 from registry.storage.database import connect
 from shuqiao.row_check import IDENTITY_TEXT, RAW_TEXT, Checked, RowCheck
 from tests.registry.feeding import Feeder
@@ -116,6 +117,21 @@ def test_a_row_the_source_could_not_read_is_a_refusal_too(manifest: Manifest) ->
     assert [refusal.place for refusal in checked.refusals] == ["things.csv:7"]
     assert checked.refusals[0].row_id.startswith("digest:")
     json.dumps(checked.refusals[0].raw).encode()
+
+
+def test_a_row_without_identity_is_known_by_a_digest_that_nobody_without_the_ring_can_make(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    rings = []
+    for name in ("one", "two"):
+        key_file.make(tmp_path / name)
+        rings.append(key_file.read(tmp_path / name).ring())
+    rows = Rows(("id", "code", "note"), [(None, "a", "n")], "things.csv")
+
+    known = [RowCheck(manifest, ring).check(rows).refusals[0].row_id for ring in (None, *rings, rings[0])]
+
+    assert len(set(known)) == 3
+    assert known[1] == known[3]
 
 
 def test_ordinals_go_on_from_batch_to_batch(manifest: Manifest) -> None:

@@ -29,6 +29,8 @@ CONNECTOR = "market-supervision.firms"
 BOSS = "诸葛孔明先生之甲"
 OTHER_BOSS = "诸葛孔明先生之乙"
 PERSON = "欧阳娜娜女士之丙"
+UNSAID = "百里长河"
+UNSAID_ID = "440301197507070017"
 OPERATOR = "上官婉儿女士之丁"
 PERSON_ID = "11010519491231002X"
 BOSS_ID = "440524188001010014"
@@ -39,6 +41,8 @@ PLANTED = {
     "the representative's name as the tax bureau has it": OTHER_BOSS,
     "a natural person's name": PERSON,
     "a natural person's number": PERSON_ID,
+    "a name of which nothing says that it is a person's": UNSAID,
+    "the number beside it": UNSAID_ID,
     "the representative's number": BOSS_ID,
     "the name of an operator without a code": OPERATOR,
     "a mobile number in a column of a refused row": MOBILE,
@@ -117,6 +121,10 @@ def plant(desk: Desk) -> list[str]:
     town.follow()
     town.say("administrative_penalty", {"p2": of_a_person(content="罚款1元")})
     town.end("administrative_penalty", "p1")
+    town.say(
+        "administrative_penalty",
+        {"p3": credit.penalty(3, uscc=None, holder_kind=None, holder_name=UNSAID, holder_code=UNSAID_ID)},
+    )
     town.follow()
     for words in (
         ("credit", "discrepancies", "--json"),

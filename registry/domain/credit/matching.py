@@ -36,6 +36,8 @@ _IN_BRACKETS = re.compile(r"\([^()]*\)")
 
 _LONGEST_REGION = 12
 """Characters."""
+_LONGEST_NAME_OF_A_PERSON = 4
+"""Chinese characters, where no dot divides them."""
 _SAME, _SAME_BUT_ENDING, _SAME_CORE, _ALIKE = 0.92, 0.89, 0.85, 0.85
 """What a name gives at most: word for word, but for the ending, but for region and ending, alike."""
 _FOR, _AGAINST = 0.04, 0.1
@@ -155,7 +157,10 @@ class Subject:
 
 
 def subject(rule: MatchingRule, body: Mapping[str, Any]) -> Subject | None:
-    """Whom a record without a code is about; None: a natural person, or nobody that could be looked for."""
+    """Whom a record without a code is about; None: a natural person, or nobody that could be looked for.
+
+    Where nothing says what it is about, a name that may be a person's is taken for one: it is not looked for, nor kept.
+    """
     if any(body.get(field) in values for field, values in rule.natural_person.items()):
         return None
 
@@ -173,7 +178,16 @@ def subject(rule: MatchingRule, body: Mapping[str, Any]) -> Subject | None:
         _day(text(rule.day)),
         {kind: normalise_identifier(value) for kind, value in identifiers.items()},
     )
+    says_what_it_is = found.identifiers or any(text(field) for field in rule.natural_person)
+    if found.name and not says_what_it_is and may_be_a_person(found.name):
+        return None
     return found if found.name or found.address or found.identifiers else None
+
+
+def may_be_a_person(name: str) -> bool:
+    """Whether a name may be a natural person's: short, with a dot between its parts, or not Chinese at all."""
+    outside = _IN_BRACKETS.sub("", normalise_name(name))
+    return "·" in outside or sum("\u4e00" <= each <= "\u9fff" for each in outside) <= _LONGEST_NAME_OF_A_PERSON
 
 
 def normalise_identifier(text: str) -> str:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from registry.storage.reads.arguments import Arguments
-from registry.storage.reads.pool import Pool, ReadError, Row
+from registry.storage.reads.pool import DatabaseBusy, DatabaseUnavailable, Pool, Row
 from registry.storage.reads.records import CURRENT, Rows, with_source, within
 
 MOST_AT_ONCE = 100
@@ -65,15 +65,14 @@ class RecordsByKey:
     async def _read(self, wanted: Sequence[_Wanted], rows: Rows) -> None:
         try:
             found = await self._pool.rows(*_statement(wanted, rows))
-        except ReadError as error:
+        except (DatabaseUnavailable, DatabaseBusy) as error:
             for each in wanted:
                 each.fail(type(error)(), error)
         except Exception as error:  # noqa: BLE001  (handed to whoever asked, where it is clear who did)
             if len(wanted) == 1:
                 wanted[0].fail(error, error.__cause__)
-            else:
-                for each in wanted:  # what is wrong with one of them is that one's alone
-                    await self._read([each], rows)
+            else:  # what is wrong with one of them is that one's alone
+                await asyncio.gather(*(self._read([each], rows) for each in wanted))
         else:
             by_key = {(row["dataset_id"], row["key"]): row for row in found}
             for each in wanted:

@@ -30,8 +30,9 @@ WITH horizon AS MATERIALIZED (
 SELECT h.xmin::text AS horizon, h.lost, f.xid::text AS xid, f.seq, f.at, f.dataset_id, f.batch_id, f.operation::text,
        f.key,
        CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.body, o.body) END AS body,
-       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL THEN coalesce(r.personal, o.personal) END AS personal,
-       coalesce(r.entity, o.entity) AS entity, b.connector_id, c.name AS connector,
+       CASE WHEN m.repaired_at IS NULL AND m.withdrawn_at IS NULL
+            THEN CASE WHEN r.key IS NULL THEN o.personal ELSE r.personal END END AS personal,
+       CASE WHEN r.key IS NULL THEN o.entity ELSE r.entity END AS entity, b.connector_id, c.name AS connector,
        s.since AS stale_since, s.reasons AS stale_reasons, m.disputed_since, m.repaired_at, m.withdrawn_at,
        p.body AS before, CASE WHEN f.dataset_id = ANY($5::smallint[]) THEN coalesce(r.body, o.body) END AS whole
 FROM horizon h

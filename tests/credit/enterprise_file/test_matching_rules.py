@@ -112,6 +112,21 @@ def test_a_person_is_never_matched_with_an_enterprise() -> None:
     assert rules.subject(rule, body | {"holder_code_type": "099", "holder_kind": "natural_person"}) is None
 
 
+@pytest.mark.parametrize("name", ["王某", "欧阳不群", "买买提·艾力", "令狐冲（另案处理）", "JOHN SMITH"])
+def test_a_name_that_may_be_a_persons_is_one_where_nothing_says_otherwise(name: str) -> None:
+    rule = MATCHING.rules["administrative_penalty"]
+    body = {"holder_name": name, "holder_code": "11010519491231002X"}
+
+    assert rules.subject(rule, body) is None
+    for said in (
+        {"registration_number": "330203000012345"},
+        {"holder_code_type": "099"},
+        {"holder_kind": "legal_person"},
+    ):
+        assert rules.subject(rule, body | said) is not None
+    assert rules.subject(rule, body | {"holder_name": "天成餐饮店"}) is not None
+
+
 _SPELLINGS = st.sampled_from(["（", "(", "〔", "【", "["])
 
 
