@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -41,6 +42,35 @@ def test_every_shape_has_examples_that_fit_it(settings: ApiSettings) -> None:
             assert errors(description, {"$ref": f"#/components/schemas/{name}"}, example) == [], name
             seen += 1
     assert seen > 15
+
+
+def integers(description: dict[str, Any], shape: Any, seen: frozenset[str] = frozenset()) -> Iterator[dict[str, Any]]:
+    """Every shape of a whole number within one, through references."""
+    if isinstance(shape, list):
+        for each in shape:
+            yield from integers(description, each, seen)
+    elif isinstance(shape, dict):
+        name = shape.get("$ref", "").rpartition("/")[2]
+        if name and name not in seen:
+            yield from integers(description, description["components"]["schemas"][name], seen | {name})
+        if shape.get("type") == "integer":
+            yield shape
+        for word, each in shape.items():
+            if word not in {"example", "examples"}:
+                yield from integers(description, each, seen)
+
+
+def test_every_number_that_may_be_sent_has_bounds(settings: ApiSettings) -> None:
+    description = described(settings)
+    seen = 0
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            sent = [*operation.get("parameters", ()), operation.get("requestBody")]
+            for shape in integers(description, sent):
+                assert {"minimum", "exclusiveMinimum"} & set(shape), (path, shape)
+                assert {"maximum", "exclusiveMaximum"} & set(shape), (path, shape)
+                seen += 1
+    assert seen > 10
 
 
 def test_answers_are_what_the_description_says(api: Api, registry_url: str, settings: ApiSettings) -> None:

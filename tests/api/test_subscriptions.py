@@ -176,6 +176,15 @@ def test_dead_letters_are_shown_and_sent_again_by_the_grant_of_this_moment(api: 
     assert send(again, f"/{made}/dead-letters/redeliver").json() == {"redelivering": 1}
 
 
+def test_a_number_that_no_dead_letter_can_have_is_refused(api: Api) -> None:
+    reader = api.client("read:legal_entity")
+    made = subscribed(reader)["id"]
+
+    for number in (0, -1, 1 << 63, 10**30):
+        refused = send(reader, f"/{made}/dead-letters/redeliver", ids=[number])
+        assert (refused.status_code, refused.json()["type"]) == (400, "/problems/invalid-body"), number
+
+
 def test_dead_letters_want_the_purpose_that_the_grant_wants_now(api: Api, registry_url: str) -> None:
     reader = api.client("read:legal_entity")
     made = subscribed(reader)["id"]

@@ -75,7 +75,7 @@ class Redelivery(BaseModel):
 
     model_config = with_example(ids=[7])
 
-    ids: list[int] | None = Field(
+    ids: list[Annotated[int, Field(ge=1, lt=1 << 63)]] | None = Field(
         default=None, max_length=1000, description="Left out: all that were not delivered since 死信编号"
     )
 
