@@ -51,7 +51,7 @@ SLOW_SECONDS = 8.0
 
 
 def main() -> int:
-    """Measure and print one JSON document a line."""
+    """Measure and print one JSON document a line; 1 when a good receiver heard too late."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subscribers", type=int, default=int(os.environ.get("SUBSCRIBERS", "10000")))
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", "5")))
@@ -70,11 +70,19 @@ def main() -> int:
     try:
         url = server.conninfo()
         migrate(url)
-        _measure(url, arguments.subscribers, arguments.rounds, arguments.processes, folder)
+        rounds = _measure(url, arguments.subscribers, arguments.rounds, arguments.processes, folder)
     finally:
         postgres.stop(database)
         shutil.rmtree(folder)
-    return 0
+    figures = {
+        "subscribers": arguments.subscribers,
+        "good": rounds[0]["good"],
+        "late": sum(each["late"] for each in rounds),
+        "missing": sum(each["missing"] for each in rounds),
+        "worst_s": max(each["max_s"] or float("inf") for each in rounds),
+    }
+    print(json.dumps({"bench": "push", "figures": figures}))
+    return 1 if figures["late"] or figures["missing"] else 0
 
 
 def kind(number: int) -> str:
@@ -89,7 +97,8 @@ def host(number: int) -> str:
     return f"127.{1 + (number >> 16)}.{(number >> 8) & 255}.{number & 255}"
 
 
-def _measure(url: str, subscribers: int, rounds: int, processes: int, folder: Path) -> None:
+def _measure(url: str, subscribers: int, rounds: int, processes: int, folder: Path) -> list[dict[str, Any]]:
+    """What came of each round."""
     key = master_key.generate()
     port = postgres.free_port()
     _publish(url, 0)
@@ -109,7 +118,7 @@ def _measure(url: str, subscribers: int, rounds: int, processes: int, folder: Pa
     }
     told, heard = cast("IO[str]", receiver.stdin), cast("IO[str]", receiver.stdout)
     heard.readline()
-    deliveries = []
+    deliveries, results = [], []
     try:
         for number in range(processes):
             with (folder / f"delivery-{number}.log").open("wb") as output:
@@ -137,6 +146,7 @@ def _measure(url: str, subscribers: int, rounds: int, processes: int, folder: Pa
                 "cpu_s": round(sum(spent), 2),
                 "rss_mb": sum(memory),
             }
+            results.append(result)
             sys.stdout.write(json.dumps(result) + "\n")
             sys.stdout.flush()
             time.sleep(3)
@@ -147,6 +157,7 @@ def _measure(url: str, subscribers: int, rounds: int, processes: int, folder: Pa
             each.wait(30)
         receiver.kill()
         receiver.wait()
+    return results
 
 
 def _until_shared(url: str, processes: int) -> None:

@@ -61,6 +61,7 @@ ASKED = 50_000
 AUTHORITY = "11330200000000019K"
 OVERLOAD = 5
 LEAST_PER_SECOND, MOST_P99_MS, LEAST_RATIO = 1500, 100, 0.4
+MOST_RECOVERY_S, MOST_GROWTH_MB = 60, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,8 @@ def _good(figures: dict[str, Any]) -> bool:
         and figures["overload_late"] == 0
         and figures["overload_errors"] == 0
         and figures["recovery_s"] is not None
+        and figures["recovery_s"] <= MOST_RECOVERY_S
+        and figures["overload_memory_growth_mb"] <= MOST_GROWTH_MB
     )
 
 
