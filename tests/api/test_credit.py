@@ -135,6 +135,7 @@ def test_an_identifier_of_several_enterprises_is_answered_with_all_of_them(town:
     answer = office.ask("/api/v1/enterprises/330203000000001")
 
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/ambiguous-identifier")
+    assert answer.json()["fault"] == "source"
     assert answer.json()["candidates"] == sorted([uscc(1), uscc(2)])
 
 
