@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
 from urllib.parse import urlencode
 
 import pytest
 
+from registry.intake import resealing
 from registry.sealing import key_file
+from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader
 from tests.api.conftest import api as api  # noqa: PLC0414  (the fixtures)
@@ -16,6 +21,15 @@ from tests.credit.enterprise_file import town as credit
 
 PERSON, PERSON_ID, BOSS = "欧阳明月", "11010519491231002X", "诸葛孔明"
 RECORDS = "/datasets/administrative_penalty/records"
+
+
+@pytest.fixture
+def own_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ring that no other test has."""
+    path = tmp_path / "ring" / "personal.keys"
+    key_file.make(path)
+    monkeypatch.setenv(key_file.VARIABLE, str(path))
+    return path
 
 
 @pytest.fixture
@@ -79,3 +93,35 @@ def test_without_keys_what_needs_none_is_answered_and_the_rest_says_why(
     assert answer.status_code == 503
     assert answer.json()["type"].endswith("personal-unavailable")
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.usefixtures("own_ring", "town")
+def test_who_reads_while_keys_are_rotated_and_retired_notices_nothing(api: Api, own_ring: Path) -> None:
+    ended = Event()
+    seen: list[list[tuple[int, str]]] = [[], [], []]
+
+    def follow(who: Reader, into: list[tuple[int, str]]) -> None:
+        while not ended.is_set():
+            answer = who.ask(f"/api/v1{RECORDS}/p2")
+            into.append((answer.status_code, answer.json().get("record", {}).get("body", {}).get("holder_name")))
+
+    with ThreadPoolExecutor(len(seen)) as threads, connect(api.settings.database_url) as connection:
+        following = [threads.submit(follow, reader(api, ["holder_name"]), into) for into in seen]
+        try:
+            for old in (1, 2, 3):
+                key_file.add(own_ring)
+                key_file.activate(own_ring)
+                resealing.reseal(connection)
+                assert set(resealing.in_use(connection)) == {old + 1}
+                had = [len(each) for each in seen]
+                while any(len(now) < before + 2 for now, before in zip(seen, had, strict=True)):
+                    assert not any(each.done() for each in following)
+                    ended.wait(0.02)
+                key_file.retire(own_ring, old)
+        finally:
+            ended.set()
+        for each in following:
+            each.result()
+
+    assert {answer for each in seen for answer in each} == {(200, PERSON)}
+    assert [key.state for key in key_file.read(own_ring).keys] == ["retired"] * 3 + ["active"]
