@@ -116,7 +116,10 @@ class Staging:
         keys = list(keys)
         if self._sealer is None:
             if personal is not None and any(personal):
-                raise IntakeError(f"batch {self._batch_id} seals nothing, and was given personal values")
+                raise IntakeError(
+                    f"batch {self._batch_id} was planned under a schema without personal fields, and its rows have"
+                    " them: the manifest names another schema now; run the connector again"
+                )
             stored: Iterable[SealedRecord] = map(without_personal, bodies)
         else:
             stored = self._sealer.seal(keys, *(self._sealer.apart(bodies) if personal is None else (bodies, personal)))

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.manifest import Manifest, load
 from connectors.source import RefusedRow, Rows
+from registry.intake.errors import IntakeError
 from registry.intake.staging import Staging
 from registry.sealing import key_file
 from registry.storage.database import connect
@@ -141,3 +142,12 @@ def test_ordinals_go_on_from_batch_to_batch(manifest: Manifest) -> None:
 
     assert [*first.ordinals, *second.ordinals] == [0, 2]
     assert [refusal.ordinal for refusal in (*first.refusals, *second.refusals)] == [1, 3]
+
+
+def test_personal_values_that_nothing_would_seal_are_not_staged_as_masks(registry_url: str) -> None:
+    feeder = Feeder(registry_url, dataset="thing")  # its schema has no personal fields
+    with connect(registry_url) as connection:
+        staging = Staging(connection, feeder.plan(), 0)
+        with pytest.raises(IntakeError, match="run the connector again"):
+            staging.add([0], ["a"], ["1"], [None], [b'{"code":"a","note":"n**"}'], [b'{"note":"nnn"}'])
+        assert staging.counts == (0, 0, 0)
