@@ -20,6 +20,7 @@ from registry.domain.batches import BatchReport, Limits, Mode
 from registry.intake import batches
 from registry.intake.batches import ConnectorEntry, DatasetEntry, PlannedPart
 from registry.intake.errors import IntakeError, StagingMissing
+from registry.intake.own_ring import expect_own
 from registry.intake.publish import publish as publish_batch
 from registry.intake.staging import Staging
 from registry.sealing import key_file
@@ -78,9 +79,9 @@ def plan(
     Raises PersonalKeysError where the schema has personal fields and nothing to seal them with.
     """
     mode = Mode.FULL if full else Mode.INCREMENTAL
-    if of_schema(manifest.schema):
-        key_file.ring()  # nothing is asked of the source that could not be stored
     with connect(url) as connection:
+        if of_schema(manifest.schema):
+            expect_own(connection)  # nothing is asked of the source that could not be stored
         position = batches.register(connection, *_entries(manifest))
     with open_source(manifest) as source:
         parts = source.partitions(None if full else position.cursor)

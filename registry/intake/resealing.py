@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from registry.intake.own_ring import expect_own
 from registry.sealing import key_file
 from registry.sealing.documents import context_of as of_document
 from registry.sealing.errors import PersonalKeyRefused
@@ -97,6 +98,7 @@ def reseal(connection: psycopg.Connection) -> Resealed:
     Raises PersonalKeysError, also where something cannot be opened or the key is rotated meanwhile: what was done
     before it stays done.
     """
+    expect_own(connection)
     again = sum(_reseal(connection, place) for place in _PLACES)
     clear = 0
     for dataset_id, schema in connection.execute("SELECT id, schema FROM registry.dataset").fetchall():

@@ -20,9 +20,9 @@ from psycopg.types.json import Jsonb
 
 from registry.domain.batches import State
 from registry.intake.errors import BatchNotOpen, IntakeError
-from registry.sealing import key_file
+from registry.intake.own_ring import expect_own
 from registry.sealing.records import RecordSealer, SealedRecord, masked_row, without_personal
-from schemas.personal import PersonalFields, of_dataset
+from schemas.personal import of_dataset
 
 NULL = "\\N"
 """How COPY's text format writes a missing value."""
@@ -212,12 +212,10 @@ def _sealer(connection: psycopg.Connection, batch_id: int) -> RecordSealer | Non
     if row is None:
         raise IntakeError(f"there is no batch {batch_id}")
     fields = of_dataset(row[1])
-    return _ready(row[0], fields) if fields else None
-
-
-def _ready(dataset: int, fields: PersonalFields) -> RecordSealer:
-    key_file.ring()  # before anything is read: it may not be there
-    return RecordSealer(dataset, fields)
+    if not fields:
+        return None
+    expect_own(connection)  # before anything is read: it may not be there
+    return RecordSealer(row[0], fields)
 
 
 def _escaped(texts: Sequence[str]) -> Sequence[str]:

@@ -19,6 +19,10 @@ class PersonalKeysMalformed(PersonalKeysError):  # noqa: N818
     """The file is no ring of keys, or others can read it."""
 
 
+class PersonalKeysForeign(PersonalKeysError):  # noqa: N818
+    """The ring is another registry's, or was made anew in place of one that is missing."""
+
+
 class PersonalKeyUnknown(PersonalKeysError):  # noqa: N818
     """Something is sealed with a key that the ring does not have (any more)."""
 

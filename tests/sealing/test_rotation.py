@@ -14,7 +14,7 @@ from registry.domain.batches import Mode
 from registry.intake import resealing, upkeep
 from registry.intake.errors import IntakeError
 from registry.sealing import key_file
-from registry.sealing.errors import PersonalKeysMissing
+from registry.sealing.errors import PersonalKeysForeign, PersonalKeysMissing
 from registry.sealing.records import opened, opened_row, plain_digest
 from registry.storage.database import connect
 from tests.cli.conftest import Answer, Desk
@@ -132,6 +132,26 @@ def test_without_keys_a_dataset_with_personal_fields_is_refused_before_anything_
     with pytest.raises(PersonalKeysMissing, match=key_file.VARIABLE):
         Feeder(registry_url, "market.food", "food_business_licence").feed(rows())
     assert Feeder(registry_url, "office.ratings", "tax_credit_rating").feed([Row({"id": "1"})]).counts.new == 1
+
+
+def test_another_ring_than_the_registrys_is_refused_before_anything_is_read(
+    feeder: Feeder, ring: Path, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeder.feed(rows())
+    before = contents(connection)
+    other = ring.parent / "other.keys"
+    key_file.make(other)
+    monkeypatch.setenv(key_file.VARIABLE, str(other))
+    for work in (lambda: feeder.feed(rows()), lambda: resealing.reseal(connection)):
+        with pytest.raises(PersonalKeysForeign, match="restore that file"):
+            work()
+    assert contents(connection) == before
+
+    monkeypatch.setenv(key_file.VARIABLE, str(ring))
+    assert feeder.feed(rows()).counts.unchanged == ROWS
+    connection.execute("DELETE FROM registry.personal_ring")  # it is lost for good: docs/personal.md
+    monkeypatch.setenv(key_file.VARIABLE, str(other))
+    assert feeder.feed(rows()).counts.changed == ROWS
 
 
 def test_a_personal_field_cannot_be_the_key(registry_url: str) -> None:
