@@ -64,6 +64,8 @@ NO_WRITES: Mapping[str, str] = {
     "/verify": "只读，任何人可用 Reads what is sent, for anyone",
     "/elssp/v1/GetCertificateDataByCertificateID": "只读，按国标 A read, as the national standard has it",
     "/elssp/v1/GetCertificateFileByCertificateID": "只读，按国标 A read, as the national standard has it",
+    "/elssp/v1/GetCertificateDataByHolder": "只读，按国标 A read, as the national standard has it",
+    "/elssp/v1/GetCertificateFileByHolder": "只读，按国标 A read, as the national standard has it",
 }
 """Addresses that are asked by POST and change nothing: the header means nothing there. With the reason."""
 _KEY = re.compile(r'"[\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x5b\x5d-\x7e]{1,255}')

@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from registry.api.app import create_app
+from registry.api.idempotency import HEADER as NAMED
+from registry.api.idempotency import NO_WRITES, REPLAYED
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests import granting
 from tests.conftest import _database
@@ -100,7 +102,7 @@ def test_every_example_fits_its_schema(description: dict[str, Any]) -> None:
     assert seen > 500
 
 
-def test_every_example_request_succeeds_and_is_answered_as_described(
+def test_every_example_request_succeeds_as_described_and_a_named_write_sent_again_is_answered_again(
     places: Places, description: dict[str, Any]
 ) -> None:
     wrong = []
@@ -108,9 +110,28 @@ def test_every_example_request_succeeds_and_is_answered_as_described(
         place = places.of(f"{method} {path}")
         answer = send(place, method, path, operation)
         found = differences(description, operation, answer)
+        if NAMED in answer.request.headers:  # what is done is not done again, and answered as the first time
+            again = send(place, method, path, operation)
+            if (again.status_code, again.content, again.headers.get(REPLAYED)) != (
+                answer.status_code, answer.content, "true",
+            ):  # fmt: skip
+                found.append(f"sent again with its name: {again.status_code} {again.text[:300]}")
         if found or answer.status_code >= 400:
             wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_read_by_post_says_nothing_of_a_name_and_has_no_answer_kept_under_it(
+    places: Places, description: dict[str, Any]
+) -> None:
+    for path, methods in description["paths"].items():
+        operation = methods.get("post")
+        if path in NO_WRITES and operation is not None:
+            place = places.of(f"post {path}")
+            assert NAMED not in {each["name"] for each in operation.get("parameters", ())}, path
+            for _ in range(2):
+                answer = send(place, "post", path, operation, **{NAMED: "k-1"})
+                assert REPLAYED not in answer.headers, path
 
 
 def test_every_optional_parameter_is_taken_as_in_its_example(places: Places, description: dict[str, Any]) -> None:
@@ -152,10 +173,10 @@ def differences(description: Mapping[str, Any], operation: Mapping[str, Any], an
 
 
 def send(
-    place: Place, method: str, path: str, operation: Mapping[str, Any], optional: str | None = None
+    place: Place, method: str, path: str, operation: Mapping[str, Any], optional: str | None = None, **more: str
 ) -> requests.Response:
-    """The example request of an operation, with one of its optional parameters."""
-    target, query, headers = path, {}, {"Accept": "*/*", "Authorization": f"Bearer {place.reader.token}"}
+    """The example request of an operation, with one of its optional parameters and more headers."""
+    target, query, headers = path, {}, {"Accept": "*/*", "Authorization": f"Bearer {place.reader.token}", **more}
     for parameter in operation.get("parameters", ()):
         wanted = parameter.get("required") or parameter["name"] == optional or parameter["in"] == "header"
         if not wanted or not examples_of(parameter):
@@ -165,8 +186,8 @@ def send(
             target = target.replace("{" + parameter["name"] + "}", quote(value, safe=""))
         elif parameter["in"] == "query":
             query[parameter["name"]] = value
-        elif parameter["name"] == "Idempotency-Key":  # as a client would, one for each request
-            headers["Idempotency-Key"] = re.sub(r"\W", "-", f"{method}{path}")
+        elif parameter["name"] == NAMED:  # as a client would, one for each request
+            headers[NAMED] = re.sub(r"\W", "-", f"{method}{path}")
         elif parameter["name"].lower() != "accept":
             headers[parameter["name"]] = value
     content = body(place, operation, headers)
