@@ -107,3 +107,15 @@ def permits(url: str, connector: str = "licensing.permit") -> Feed:
         "permit", "permit@1", "许可", "Permits", "licensing", ("document_number",), "uscc", "unconditional"
     )
     return Feed(url, connector, entry)
+
+
+def bury(url: str, subscription: str) -> Sequence[str]:
+    """Every change of its dataset is one that its receiver did not take; their keys."""
+    with connect(url) as connection:
+        found = connection.execute(
+            "INSERT INTO registry.dead_letter (subscription_id, xid, seq, key, attempts, reason)"
+            " SELECT s.id, c.xid, c.seq, c.key, 5, '422' FROM registry.change c JOIN registry.subscription s"
+            " USING (dataset_id) WHERE s.id = %s ORDER BY c.xid, c.seq RETURNING key",
+            (subscription,),
+        ).fetchall()
+    return [row[0] for row in found]

@@ -17,7 +17,7 @@ from registry.signing.master_key import MasterKey
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader
-from tests.api.feeding import Feed, enterprise, enterprises, permit, permits, uscc
+from tests.api.feeding import Feed, bury, enterprise, enterprises, permit, permits, uscc
 
 MASTER_KEY = MasterKey(bytes(range(32)))
 URL = "https://bank.example.com/events"
@@ -136,18 +136,6 @@ def revoke(url: str, reader: Reader, dataset: str) -> None:
         ).fetchone()
     assert row is not None
     granting.revoke(url, row[0])
-
-
-def bury(url: str, subscription: str) -> Sequence[str]:
-    """Every change of its dataset is one that its receiver did not take; their keys."""
-    with connect(url) as connection:
-        found = connection.execute(
-            "INSERT INTO registry.dead_letter (subscription_id, xid, seq, key, attempts, reason)"
-            " SELECT s.id, c.xid, c.seq, c.key, 5, '422' FROM registry.change c JOIN registry.subscription s"
-            " USING (dataset_id) WHERE s.id = %s ORDER BY c.xid, c.seq RETURNING key",
-            (subscription,),
-        ).fetchall()
-    return [row[0] for row in found]
 
 
 def test_dead_letters_are_shown_and_sent_again_by_the_grant_of_this_moment(api: Api, registry_url: str) -> None:

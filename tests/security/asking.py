@@ -22,6 +22,8 @@ class Asked:
     token: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    begun_only: bool = False
+    """Go away after the first part of the answer: a stream goes on."""
     what: str = ""
     """Why it is asked, for whoever reads a failure."""
 
@@ -116,6 +118,8 @@ class Asker:
                 found["status"], found["headers"] = message["status"], message["headers"]
             else:
                 found["content"] += message.get("body", b"")
+                if asked.begun_only and message.get("body"):
+                    gone.set()
 
         await self.app(scope, receive, send)
         gone.set()

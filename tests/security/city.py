@@ -29,7 +29,7 @@ LONG_AGO = f"{TODAY - timedelta(days=200)}"
 PURPOSE = {"Access-Purpose": "credit_lending", "Case-Number": "L-2026-000123"}
 DATASET = "legal_entity"
 HIDDEN = {"key": "2", "entity": uscc(2)}
-"""A record outside the rows that are granted, where only active enterprises are."""
+"""A record outside the rows that are granted, where only active enterprises are, or only those of one division."""
 ABSENT = {"key": "9", "entity": uscc(9)}
 """One that is not there."""
 
@@ -102,7 +102,7 @@ class City:
 def build(url: str, folder: Path) -> Iterator[City]:
     """Publish, start, and let everybody make something of their own."""
     town = Town(url)
-    town.say(DATASET, {"1": enterprise(1), "2": enterprise(2, status="revoked")})
+    town.say(DATASET, {"1": enterprise(1), "2": enterprise(2, status="revoked", division="330206")})
     fields = {"penalty_kinds": ["confiscation_of_income"], "decided_on": LONG_AGO}
     town.say("administrative_penalty", {"P1": penalty(1, **fields)})
     licences = licensing.Town(url)
@@ -115,6 +115,7 @@ def build(url: str, folder: Path) -> Iterator[City]:
         master_key=licensing.MASTER_KEY,
         client_check_seconds=0,
         catalogue_seconds=0,
+        smallest_group=1,
         receivers=AddressRules(),
     )
     asker = Asker(create_app(settings))
