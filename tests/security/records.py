@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from registry.api.access import security
 from tests.api.feeding import bury
 from tests.security.asking import Answered, Asked
-from tests.security.city import DATASET, City, method
+from tests.security.city import DATASET, PURPOSE, City, method
 
 FORMS = ("ndjson", "csv", "parquet")
 
@@ -68,6 +68,11 @@ WITHOUT_RECORDS = {
 """Those that tell of a dataset or of an export, and show no record even to whom everything is granted."""
 WITHOUT_BODIES = {*WITHOUT_RECORDS, "GET /api/v1/subscriptions/{subscription}/dead-letters"}
 """Those, and the one that tells of records' keys only."""
+WITHOUT_PURPOSE = {
+    "GET /api/v1/datasets/{dataset}": "what the dataset is, and nothing of its records",
+    "GET /api/v1/subscriptions/{subscription}/dead-letters": "the purpose is stated once, by who subscribes",
+}
+"""Those that do not ask what the records are for, and why."""
 
 
 def name_of(route: APIRoute) -> str:
@@ -109,13 +114,18 @@ def _referred(value: Any, shapes: Mapping[str, Any], seen: set[str]) -> set[str]
     return seen
 
 
-def answers(city: City, token: str, key: str, entity: str, **headers: str) -> Iterator[tuple[str, Asked, Answered]]:
-    """What every route says to a client of one record, with an export and dead letters of the client's own."""
+def answers(
+    city: City, token: str, key: str, entity: str, headers: Mapping[str, str] = PURPOSE
+) -> Iterator[tuple[str, Asked, Answered]]:
+    """What every route says to a client of one record, with exports and dead letters that are the client's own.
+
+    ``headers``: of the questions; what is asked about was made for the purpose that is granted.
+    """
     exports = {
-        form: str(city.made(f"/datasets/{DATASET}/exports", token, {"format": form}, headers)["id"]) for form in FORMS
+        form: str(city.made(f"/datasets/{DATASET}/exports", token, {"format": form}, PURPOSE)["id"]) for form in FORMS
     }
     wanted = {"dataset": DATASET, "url": "https://bank.example.com/events"}
-    subscription = str(city.made("/subscriptions", token, wanted, headers)["id"])
+    subscription = str(city.made("/subscriptions", token, wanted, PURPOSE)["id"])
     bury(city.url, subscription)
     values = {"key": key, "entity": entity, "now": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     for route in with_records(city):

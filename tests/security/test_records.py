@@ -1,4 +1,4 @@
-"""Every route that answers with records x what a grant leaves out of them: other fields, other rows."""
+"""Every route that answers with records x what a grant does not cover: other fields, other rows, other purposes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from registry.api.access import security
 from registry.api.routes.bulk import counts
 from tests.credit.enterprise_file.town import enterprise, uscc
 from tests.security.city import DATASET, HIDDEN, City
-from tests.security.records import WAYS, WITHOUT_BODIES, WITHOUT_RECORDS, answers, name_of, text_of, with_records
+from tests.security.records import (
+    WAYS,
+    WITHOUT_BODIES,
+    WITHOUT_PURPOSE,
+    WITHOUT_RECORDS,
+    answers,
+    name_of,
+    text_of,
+    with_records,
+)
 
 RECORDS = f"/api/v1/datasets/{DATASET}/records"
 
@@ -88,3 +97,23 @@ def test_a_record_outside_the_granted_rows_is_told_of_by_no_route(city: City, ro
     assert set(everything) == set(WAYS) - WITHOUT_RECORDS
     assert showing(city, narrow, HIDDEN["key"], HIDDEN["entity"], told) == {}
     assert set(showing(city, narrow, "1", uscc(1), ["天成1", '"key":"1"', '"status":"active"'])) == set(everything)
+
+
+OTHER_PURPOSES = {
+    "no purpose": {},
+    "no case number": {"Access-Purpose": "credit_lending"},
+    "another purpose": {"Access-Purpose": "marketing", "Case-Number": "L-1"},
+    "no purpose but a case": {"Case-Number": "L-1"},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_PURPOSES.values(), ids=list(OTHER_PURPOSES))
+def test_for_another_purpose_no_route_tells_of_records(city: City, headers: dict[str, str]) -> None:
+    """Nor where another dataset is read for any purpose: an answer is refused whole, nothing is left out silently."""
+    terms = {"purposes": ["credit_lending"], "case_number": True}
+    for token in (city.enter(legal_entity=terms), city.enter(legal_entity=terms, administrative_penalty={})):
+        for name, asked, answer in answers(city, token, "1", uscc(1), headers):
+            refused = None if name in WITHOUT_PURPOSE else "purpose-not-granted"
+            assert (answer.status, answer.problem or None) == (403 if refused else 200, refused), (name, asked.target)
+    for name, asked, answer in answers(city, token, "1", uscc(1)):
+        assert answer.status in {200, 201}, (name, asked.target, answer.content[:300])
