@@ -87,15 +87,3 @@ def test_a_record_outside_the_granted_rows_looks_like_none(city: City, rows: dic
                     for answer in (there, not_there)
                 )
                 assert first == second, (route.path, there.content[:300], not_there.content[:300])
-
-
-def test_whether_an_enterprise_is_known_is_not_told_without_its_consent(city: City) -> None:
-    token = city.enter("credit:bank")
-    for route in city.routes(security.credit_bank):
-        there, not_there = (
-            city.ask(method(route), city.address(route, enterprise=code), token, headers=PURPOSE)
-            for code in (city.objects["enterprise"], ABSENT["entity"])
-        )
-        assert (there.status, there.problem) == (403, "consent-required"), route.path
-        texts = (city.objects["enterprise"], ABSENT["entity"])
-        assert without(there, *texts) == without(not_there, *texts), route.path
