@@ -18,8 +18,10 @@ from fastapi.routing import APIRoute
 
 from registry.api.access import security
 from registry.api.clients import clients
+from registry.api.routes.licences.sharing_service import FOUND, NO_SUCH_TYPE, NOT_PROVEN, NOTHING
 from registry.api.tokens.token_keys import TokenKeys, load
 from registry.api.tokens.tokens import AUDIENCE, Tokens
+from tests.api import licensing
 from tests.security.asking import Answered, Asked
 from tests.security.city import DATASET, PURPOSE, City, method, names
 from tests.security.table import IN_BODY, NOBODYS, OPEN, OPENED_BY, OWNED, PUBLIC, SCOPES, body_for
@@ -136,18 +138,47 @@ def test_every_route_refuses_who_has_no_good_token(city: City, tmp_path: Path) -
         assert declared(city, route, answer), where
 
 
+def in_body(city: City, route: APIRoute, client_id: str, token: str) -> Answered:
+    """A request whose token is a member of its body, for a licence that there is."""
+    data = {
+        "useCause": "贷款审核", "certIdentifier": city.objects["identifier"], "holderCode": licensing.uscc(1),
+        "holderTypeCode": "001", "certTypeCode": licensing.FOOD.code,
+    }  # fmt: skip
+    body = {"accessId": client_id, "accessToken": token, "data": data}
+    answer = city.ask(method(route), city.address(route), body=body)
+    assert answer.status == 200, (route.path, answer.content[:300])
+    return answer
+
+
+def said_id(token: str) -> str:
+    """The client that a token says it was given to, whether or not that is so."""
+    try:
+        return str(jwt.decode(token, options={"verify_signature": False})["sub"])
+    except jwt.DecodeError:
+        return "client-nobody"
+
+
 def test_a_token_in_the_body_is_looked_at_just_the_same(city: City, tmp_path: Path) -> None:
-    wrong = wrong_tokens(city, tmp_path)
-    table = [
-        (route, why, headers.get("authorization", "").removeprefix("Bearer ").strip())
-        for route in city.routes(*IN_BODY)
-        for why, headers in wrong.items()
-    ]
-    for route, why, token in table:
-        body = {"head": {"accessId": "client-nobody", "accessToken": token, "useCause": "x"}, "data": {}}
-        answer = city.ask(method(route), route.path, body=body)
-        assert b"certificate" not in answer.content.lower(), (route.path, why)
-        assert answer.document["head"]["status"] != 0, (route.path, why, answer.content)
+    good, scopeless = city.enter("licence:*"), city.enter()
+    wrong = {
+        why: headers.get("authorization", "").removeprefix("Bearer ").strip()
+        for why, headers in wrong_tokens(city, tmp_path).items()
+        if not headers.get("authorization", "").startswith("Basic")  # there is no scheme in a body
+    }
+    routes = city.routes(*IN_BODY)
+
+    assert routes
+    for route in routes:
+        shown = in_body(city, route, city.client(good).id, good).document
+        assert (shown["head"]["status"], bool(shown["data"])) == (FOUND, True), (route.path, shown)
+        for why, token in wrong.items():
+            refused = in_body(city, route, said_id(token), token).document
+            assert (refused["head"]["status"], refused["data"]) == (NOT_PROVEN, None), (route.path, why, refused)
+        of_another = in_body(city, route, city.client(scopeless).id, good).document
+        assert (of_another["head"]["status"], of_another["data"]) == (NOT_PROVEN, None), route.path
+        unscoped = in_body(city, route, city.client(scopeless).id, scopeless).document
+        assert unscoped["head"]["status"] in {NOTHING, NO_SUCH_TYPE}, route.path
+        assert unscoped["data"] is None
 
 
 def test_every_route_asks_for_its_scope(city: City) -> None:
