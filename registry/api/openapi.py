@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from registry.api import examples, models, problems
+from registry.api import answer_headers, examples, links, models, problems
 from registry.api.access import security
 from registry.api.access_log import models as access_models
 from registry.api.access_log.logged import UNLOGGED
@@ -81,6 +81,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods:
                 _describe_operation(found["paths"][route.path_format][method.lower()], route)
+    found["components"]["headers"] = answer_headers.components()
+    links.add(found)
     examples.add(found)
     app.openapi_schema = found
     return found
@@ -92,10 +94,13 @@ def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     if is_named_write(route):
         operation["parameters"] = [*operation.get("parameters", ()), _IDEMPOTENCY_KEY]
     by_status: dict[int, list[ProblemType]] = {}
-    for kind in _problems_of(route):
+    possible = list(_problems_of(route))
+    for kind in possible:
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         operation["responses"][str(status)] = _response(kinds, route)
+    has_versions = problems.VERSION_ENDED in possible
+    answer_headers.add(operation, route, is_named_write=is_named_write(route), has_versions=has_versions)
 
 
 def summary(description: str) -> str:

@@ -1,4 +1,7 @@
-"""Whatever the API refuses in a test, its description says that it may: a hook for every session of the tests."""
+"""Whatever the API refuses in a test, and whichever headers it sends, its description says that it may.
+
+A hook for every session of the tests.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ _ANYWHERE = {"/problems/method-not-allowed"}
 
 
 def check(session: requests.Session, app: FastAPI) -> None:
-    """From now on each refusal that the session gets has to be declared for its address and method."""
+    """From now on each refusal and each header that the session gets has to be declared for its address and method."""
 
     def look(response: requests.Response, *_: Any, **__: Any) -> None:
+        _look_at_headers(response, _description(app))
         if response.status_code >= 400 and "json" in response.headers.get("Content-Type", ""):
             _look(response, _description(app))
 
@@ -36,6 +40,17 @@ def _look(response: requests.Response, description: Mapping[str, Any]) -> None:
     kinds = _kinds(operation.get("responses", {}).get(str(response.status_code), {}))
     where = f"{response.request.method} {urlsplit(str(response.url)).path}"
     assert found["type"] in kinds, f"{where} answered {found['type']}; its description has {sorted(kinds)}"
+
+
+def _look_at_headers(response: requests.Response, description: Mapping[str, Any]) -> None:
+    """Of those that the description has a name for."""
+    operation = _operation(description, response)
+    declared = (operation or {}).get("responses", {}).get(str(response.status_code))
+    if declared is None:
+        return
+    sent = {name for name in description["components"]["headers"] if name in response.headers}
+    where = f"{response.request.method} {urlsplit(str(response.url)).path}: {response.status_code}"
+    assert sent <= set(declared.get("headers", {})), f"{where} has {sorted(sent)}; declared are {declared['headers']}"
 
 
 def _parsed(response: requests.Response) -> Any:

@@ -14,6 +14,7 @@ import requests
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from registry.api import links
 from registry.api.app import create_app
 from registry.api.idempotency import HEADER as NAMED
 from registry.api.idempotency import NO_WRITES, REPLAYED
@@ -121,6 +122,31 @@ def test_every_example_request_succeeds_as_described_and_a_named_write_sent_agai
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_is_made_is_found_by_the_links_of_the_answer(places: Places, description: dict[str, Any]) -> None:
+    paths = {
+        operation["operationId"]: (path, operation)
+        for method, path, operation in operations(description)
+        if method == "get"
+    }
+    followed = 0
+    for made, name in links.MADE.items():
+        place = places.of(f"post {made}")
+        answer = send(place, "post", made, description["paths"][made]["post"])
+        assert answer.ok, (made, answer.text)
+        linked = description["paths"][made]["post"]["responses"][str(answer.status_code)]["links"]
+        there = {paths[link["operationId"]][0] for link in linked.values()}
+        assert any(path.endswith(f"{{{name}}}") for path in there), made
+        for link in linked.values():
+            path, operation = paths[link["operationId"]]
+            assert link["parameters"].pop(name) == "$response.body#/id"
+            assert set(link["parameters"].values()) <= {f"$request.path.{each}" for each in link["parameters"]}
+            target = path.replace(f"{{{name}}}", quote(str(answer.json()["id"]), safe=""))
+            found = send(place, "get", target, operation)
+            assert found.status_code == 200, (target, found.text)
+            followed += 1
+    assert followed > len(links.MADE)
+
+
 def test_a_read_by_post_says_nothing_of_a_name_and_has_no_answer_kept_under_it(
     places: Places, description: dict[str, Any]
 ) -> None:
@@ -162,14 +188,29 @@ def differences(description: Mapping[str, Any], operation: Mapping[str, Any], an
     declared = operation["responses"].get(str(answer.status_code))
     if declared is None:
         return [f"the status {answer.status_code} is not declared"]
+    wrong = headers_amiss(description, declared, answer)
     if not answer.content:
-        return []
+        return wrong
     media_type = answer.headers["Content-Type"].partition(";")[0]
     content = declared.get("content", {}).get(media_type)
     if content is None:
-        return [f"{media_type} is not declared"]
+        return [*wrong, f"{media_type} is not declared"]
     shaped = media_type.endswith("json") and content.get("schema")
-    return errors(description, content["schema"], answer.json()) if shaped else []
+    return [*wrong, *errors(description, content["schema"], answer.json())] if shaped else wrong
+
+
+SOMETIMES = {"Deprecation", "Sunset", REPLAYED}
+"""Headers that stand over an answer only where there is something to say."""
+
+
+def headers_amiss(description: Mapping[str, Any], declared: Mapping[str, Any], answer: requests.Response) -> list[str]:
+    """What is sent and not declared, or declared and not sent with a good answer."""
+    known, said = description["components"]["headers"], declared.get("headers", {})
+    sent = {name for name in known if name in answer.headers}
+    expected = {name for name in said if name in known} - SOMETIMES if answer.ok else set()
+    return [f"{name} is not declared" for name in sent - set(said)] + [
+        f"{name} is not sent" for name in expected - sent
+    ]
 
 
 def send(
