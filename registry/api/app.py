@@ -81,7 +81,9 @@ The records that departments share, validated, with their history, through one i
 * Enterprises' files and public credit records: `/enterprises`. 企业档案与公共信用信息。
 * E-licences in every form; anyone may verify (`/credentials/verify`, by hand `/verify`). 电子证照，任何人可核验。
 * Pages: send `next` as `after`. 翻页：把 `next` 作为 `after` 传入。
-* Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`: caller or hub. 问题说明见 `type`。
+* Problems: RFC 9457, with a stable `type` that leads to an explanation, and `fault`, which says whose it is: `caller`,
+  `hub` or `source` (a department's data). 问题说明见 `type`，责任方见 `fault`：
+  调用方、平台或来源部门。
 """
 
 _log = logging.getLogger(__name__)

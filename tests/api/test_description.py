@@ -117,6 +117,10 @@ def test_the_description_is_served(api: Api, settings: ApiSettings) -> None:
     answer = api.anyone.ask("/api/v1/openapi.json")
 
     assert answer.json() == described(settings)
+    problems_are = next(
+        line for line in answer.json()["info"]["description"].split("\n* ") if line.startswith("Problems")
+    )
+    assert all(f"`{fault}`" in problems_are for fault in FAULTS)
 
 
 def test_every_type_of_problem_leads_to_its_page(api: Api) -> None:
