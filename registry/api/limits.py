@@ -39,6 +39,7 @@ _TOLD_SECONDS = 1.0
 _PROMISED = "promised_place"
 _log = logging.getLogger(__name__)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _BRACKET = re.compile(rb"[\[{\]}]")
 
 
@@ -143,8 +144,11 @@ def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
             raise BodyRefused(Problem(TOO_LONG, zh, en))
         if checked:
             parts.append(body)
-            if whole and depth(b"".join(parts)) > JSON_DEPTH:
+            if whole and depth(text := b"".join(parts)) > JSON_DEPTH:
                 zh, en = f"JSON 嵌套超过 {JSON_DEPTH} 层。", f"The JSON nests deeper than {JSON_DEPTH} levels."
+                raise BodyRefused(Problem(INVALID_BODY, zh, en))
+            if whole and _NUL.search(text):  # no database holds it, and nobody means it
+                zh, en = "JSON 文本含有 NUL（\\u0000）。", "The JSON has a text with NUL (\\u0000)."
                 raise BodyRefused(Problem(INVALID_BODY, zh, en))
         return message
 

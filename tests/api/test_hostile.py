@@ -119,9 +119,19 @@ def test_no_nul_in_a_body_makes_the_hub_fail(api: Api, registry_url: str) -> Non
         ("/subscriptions", {"dataset": "a\0b", "url": "https://bank.example.com/events"}),
         ("/credit/consents", consent),
         ("/credit/cases", case),
+        ("/grants/requests", {"a\0": [{"b": "\\\0"}]}),
     ):
         answer = post(reader, path, body)
-        assert answer.status_code in {400, 403}, (path, body, answer.text)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-body"), (path, answer.text)
+
+
+def test_a_backslash_before_u0000_is_no_nul(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+
+    answer = post(reader, "/datasets/legal_entity/records/lookup", {"keys": ["a\\u0000b"]})
+
+    assert (answer.status_code, answer.json()["found"]) == (200, 0)
 
 
 def test_no_header_makes_the_hub_fail(api: Api, registry_url: str) -> None:
