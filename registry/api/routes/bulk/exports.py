@@ -19,7 +19,7 @@ from registry.api.bulk import forms, models
 from registry.api.bulk.about import name_entities
 from registry.api.bulk.forms import CannotStand, Form
 from registry.api.problems import EXPORT_ENDED, NOT_ACCEPTABLE, NOT_FOUND, TOO_MANY_EXPORTS, Problem
-from registry.api.representations import age, answer, now, sources
+from registry.api.representations import answer, now, sources, spoken
 from registry.api.routes.changes import cursor as feed_cursor
 from registry.api.state import ApiState, state_of
 from registry.storage import exports as kept
@@ -147,8 +147,7 @@ async def part(request: Request, found: GrantedDataset, export: ExportId, number
     headers = {
         "Shuqiao-Part-Records": str(given.records),
         "Shuqiao-Part-SHA256": given.sha256.hex(),
-        "Shuqiao-As-Of": there.as_of.isoformat().replace("+00:00", "Z"),
-        **age(found.dataset),
+        **spoken(there.as_of, found.dataset),
         "Content-Disposition": f'attachment; filename="{_file(there, number)}"',
     }
     if not given.is_last:
