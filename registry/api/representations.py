@@ -127,11 +127,21 @@ def without_age(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "sources": [{**source, "age_seconds": None} for source in each["sources"]]} for each in summaries]
 
 
-def known_or(mark: str, if_none_match: str | None, content: Callable[[], Any], **headers: str) -> Response:
-    """304 for whoever has what the tag stands for, else the content."""
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {READ_AT: AGE[READ_AT]}},
+    304: {"description": "Not changed 未变化", "headers": {READ_AT: AGE[READ_AT]}},
+}
+"""How the OpenAPI description has an answer with records or datasets that may be 304."""
+
+
+def known_or(
+    mark: str, if_none_match: str | None, datasets: Iterable[DatasetState], content: Callable[[], Any]
+) -> Response:
+    """304 for whoever has what the tag stands for, else the content; both say how old the data of the datasets is."""
+    headers = {"ETag": mark, **age(*datasets)}
     if is_known(mark, if_none_match):
-        return Response(status_code=304, headers={"ETag": mark, **headers})
-    return answer(content(), headers={"ETag": mark, **headers})
+        return Response(status_code=304, headers=headers)
+    return answer(content(), headers=headers)
 
 
 def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:
