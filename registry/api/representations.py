@@ -41,10 +41,27 @@ def source(state: SourceState, at: datetime) -> dict[str, Any]:
     }
 
 
-def age(dataset: DatasetState) -> dict[str, str]:
-    """The header that says when the data was last read at its source, for answers whose body cannot."""
-    read = [state.read_at for state in dataset.sources if state.read_at is not None]
-    return {"Shuqiao-Read-At": min(read).isoformat()} if read else {}
+AS_OF, READ_AT = "Shuqiao-As-Of", "Shuqiao-Read-At"
+_MOMENT = {"type": "string", "format": "date-time"}
+AGE: Mapping[str, Any] = {
+    AS_OF: {"description": "The time for which the answer speaks 数据时点", "schema": _MOMENT},
+    READ_AT: {
+        "description": "When the source that was not read for longest was last read to the end 来源最早读取时间",
+        "schema": _MOMENT,
+    },
+}
+"""How the OpenAPI description has the headers of :func:`spoken`."""
+
+
+def age(*datasets: DatasetState) -> dict[str, str]:
+    """The header that says when the data was last read at its sources, for answers whose body cannot."""
+    read = [state.read_at for dataset in datasets for state in dataset.sources if state.read_at is not None]
+    return {READ_AT: min(read).isoformat()} if read else {}
+
+
+def spoken(at: datetime, *datasets: DatasetState) -> dict[str, str]:
+    """The headers that say for when an answer speaks and how old its data is, where its body cannot."""
+    return {AS_OF: at.astimezone(UTC).isoformat().replace("+00:00", "Z"), **age(*datasets)}
 
 
 def sources(dataset: DatasetState, at: datetime) -> list[dict[str, Any]]:
@@ -110,11 +127,21 @@ def without_age(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "sources": [{**source, "age_seconds": None} for source in each["sources"]]} for each in summaries]
 
 
-def known_or(mark: str, if_none_match: str | None, content: Callable[[], Any], **headers: str) -> Response:
-    """304 for whoever has what the tag stands for, else the content."""
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {READ_AT: AGE[READ_AT]}},
+    304: {"description": "Not changed 未变化", "headers": {READ_AT: AGE[READ_AT]}},
+}
+"""How the OpenAPI description has an answer with records or datasets that may be 304."""
+
+
+def known_or(
+    mark: str, if_none_match: str | None, datasets: Iterable[DatasetState], content: Callable[[], Any]
+) -> Response:
+    """304 for whoever has what the tag stands for, else the content; both say how old the data of the datasets is."""
+    headers = {"ETag": mark, **age(*datasets)}
     if is_known(mark, if_none_match):
-        return Response(status_code=304, headers={"ETag": mark, **headers})
-    return answer(content(), headers={"ETag": mark, **headers})
+        return Response(status_code=304, headers=headers)
+    return answer(content(), headers=headers)
 
 
 def plain(row: Row, *, json_columns: Sequence[str] = ()) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class _Wrong:
 
 
 def _published(connection: psycopg.Connection, records: Sequence[RecordKey], sources: Sources) -> list[_Published]:
-    datasets = sorted({dataset for named in sources.findings.values() for dataset in named})
+    datasets = sorted(sources.examined)
     rows = connection.execute(
         """
         WITH touched AS (SELECT * FROM unnest(%s::smallint[], %s::text[]) AS t(dataset_id, key)),

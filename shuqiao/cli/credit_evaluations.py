@@ -119,13 +119,13 @@ def evaluation(
     chosen = _card(default_scorecards(), card, wanted)
 
     async def found_one(pool: Any, known: Any, one: credit_answers.Found) -> dict[str, Any]:
-        del pool, known
-        return {"found": one}
+        del pool
+        return {"found": one, "datasets": known}
 
-    one = credit.answered(enterprise, found_one)["found"]
+    asked = credit.answered(enterprise, found_one)
     try:
         with connect(registry.url()) as connection:
-            found = evaluation_answers.evaluation(connection, one, chosen, wanted, at)
+            found = evaluation_answers.evaluation(connection, asked["datasets"], asked["found"], chosen, wanted, at)
     except credit_answers.UnknownEnterprise:
         cause = f"{wanted} 没有该企业的登记 no registration of {enterprise} is held for {wanted}"
         raise Failure(ExitCode.FAILED, cause, "核对代码和日期 check the code and the day") from None

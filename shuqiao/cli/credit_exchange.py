@@ -97,6 +97,7 @@ def quality(
 ) -> None:
     """双公示质量 Per department: how many decisions, how late, what contradicts itself, what was withdrawn late."""
     from registry.api.credit import quality_answers  # noqa: PLC0415
+    from registry.storage.reads import datasets  # noqa: PLC0415
     from shuqiao.cli import output, registry  # noqa: PLC0415
     from shuqiao.cli.failures import usage  # noqa: PLC0415
 
@@ -108,11 +109,14 @@ def quality(
         raise usage(
             "应公示数须指明部门 a ledger's number needs its department", "add --department", place="--department"
         )
-    said = registry.read(
-        lambda pool: quality_answers.quality(
-            pool, department=department, by=cast("By", by), decided=decided, at=datetime.now(UTC)
+
+    async def read(pool: Any) -> dict[str, Any]:
+        known = await datasets.all_datasets(pool)
+        return await quality_answers.quality(
+            pool, known, department=department, by=cast("By", by), decided=decided, at=datetime.now(UTC)
         )
-    )
+
+    said = registry.read(read)
     if as_json:
         for each in said["quality"]:
             output.json_line(each)

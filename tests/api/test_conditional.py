@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from registry.storage.database import connect
 from tests import granting
 from tests.api.conftest import Api, Reader
@@ -27,9 +29,17 @@ def test_what_has_not_changed_is_not_sent_again(api: Api, registry_url: str) -> 
     reader = api.signed_in(client)
     one, entity = f"/datasets/legal_entity/records/{uscc(1)}", f"/entities/{uscc(1)}"
     paths = (one, entity, "/datasets", "/datasets/legal_entity")
+    read_at = {
+        each["dataset"]: datetime.fromisoformat(each["sources"][0]["read_at"])
+        for each in reader.get("/datasets")["datasets"]
+    }
     first = {path: tagged(reader, path)[1] for path in paths}
     for path, tag in first.items():
         assert tagged(reader, path, tag) == (304, tag)
+        for known in ({}, {"If-None-Match": tag}):  # how old the data is comes with either answer
+            said = datetime.fromisoformat(reader.ask(f"/api/v1{path}", headers=known).headers["Shuqiao-Read-At"])
+            oldest = min(read_at.values()) if path in {entity, "/datasets"} else read_at["legal_entity"]
+            assert said == oldest, path
         assert tagged(reader, path, f'"x", {tag}')[0] == 304
         assert tagged(reader, path, 'W/"other"')[0] == 200
 

@@ -83,6 +83,10 @@ def test_a_file_gives_each_field_from_its_one_source_with_its_age(town: Town, of
     ]
     assert [(each["field"], each["department"]) for each in found["discrepancies"]] == [("name", "tax")]
     assert found["found_by"] == "uscc"
+    assert "tax_registration" not in found["sources"]  # which is not granted
+    for dataset in ("legal_entity", "administrative_penalty"):
+        ((read_at, late),) = ((each["read_at"], each["late"]) for each in found["sources"][dataset])
+        assert (read_at is not None, late) == (True, False)
 
 
 def test_datasets_outside_the_catalogue_enter_a_file_only_by_their_own_grant(town: Town, api: Api) -> None:
@@ -352,6 +356,11 @@ def test_operators_read_what_departments_have_to_mend(town: Town, api: Api) -> N
     operator = api.client("operate")
 
     found = operator.pages("/credit/discrepancies", "discrepancies", limit=2, department="tax")
+    for path, datasets in {
+        "/credit/discrepancies": {"legal_entity", "tax_registration"},
+        "/credit/findings": {"administrative_penalty"},
+    }.items():
+        assert datasets <= operator.get(path)["sources"].keys()
 
     assert [each["entity"] for each in found] == [uscc(number) for number in range(1, 6)]
     assert {each["field"] for each in found} == {"name"}

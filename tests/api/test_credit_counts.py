@@ -42,6 +42,7 @@ def test_counts_of_days_are_given_per_department_and_field(town: Town, hub: Read
 
     found = hub.get(PATH, since=f"{first}")
 
+    assert {"legal_entity", "tax_registration"} <= found["sources"].keys()
     assert [(each["opened"], each["closed"], each["open_in_the_evening"]) for each in found["counts"]] == [
         (2, 0, 2),
         (0, 0, 2),

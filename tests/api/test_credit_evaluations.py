@@ -69,7 +69,17 @@ def test_every_factor_is_answered_with_its_weight_and_its_records(town: Town, of
     )  # fmt: skip
     assert counted["title"]["zh"] == "一年内的一般处罚"
     by_number = office.get(f"/enterprises/{enterprise(1)['registration_number']}/evaluation")
-    assert {**by_number, "as_of": "", "found_by": ""} == {**said, "as_of": "", "found_by": ""}
+    differing = {"as_of": "", "sources": {}, "found_by": ""}
+    assert by_number | differing == said | differing
+    assert by_number["sources"].keys() == said["sources"].keys()
+
+
+@pytest.mark.usefixtures("town")
+def test_an_evaluation_says_how_old_the_data_is_that_it_rests_on(office: Reader) -> None:
+    found = office.get(f"/enterprises/{uscc(1)}/evaluation")["sources"]
+
+    assert {"legal_entity", "administrative_penalty", "tax_credit_rating"} <= found.keys()
+    assert all(source["read_at"] and not source["late"] for each in found.values() for source in each)
 
 
 def test_what_was_repaired_a_moment_ago_counts_no_longer_and_is_named_no_more(town: Town, office: Reader) -> None:

@@ -88,10 +88,14 @@ def test_what_is_public_no_longer_is_withdrawn(town: Town, platform: Reader) -> 
 def test_pages_follow_each_other_as_json_and_as_csv(platform: Reader) -> None:
     assert [each["key"] for each in platform.pages(PENALTIES, "publish", limit=2)] == ["P1", "P2", "P3", "P4", "P5"]
 
+    (source,) = platform.get(PENALTIES)["sources"]["administrative_penalty"]
     path, rows = f"/api/v1{PENALTIES}?limit=4&since={YESTERDAY}&edition=old", []
     while path:
         answer = platform.ask(path, headers={"Accept": "text/csv"})
         assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+        assert datetime.fromisoformat(answer.headers["Shuqiao-As-Of"]) <= datetime.now(UTC)
+        read_at = datetime.fromisoformat(answer.headers["Shuqiao-Read-At"])
+        assert read_at == datetime.fromisoformat(source["read_at"])
         rows += list(csv.DictReader(io.StringIO(answer.content.decode())))
         path = answer.links.get("next", {}).get("url", "")
     assert [row["CF_WSH"] for row in rows] == [f"桥市监罚〔2026〕{number}号" for number in range(1, 6)]
@@ -145,8 +149,10 @@ def test_quality_counts_what_was_found_per_department(town: Town, api: Api) -> N
     })  # fmt: skip
     town.follow()
 
-    (found,) = hub.get("/credit/quality")["quality"]
+    said = hub.get("/credit/quality")
+    (found,) = said["quality"]
 
+    assert said["sources"]["administrative_penalty"][0]["read_at"]
     assert (found["department"], found["authority"], found["table"]) == ("credit", None, "penalties")
     assert (found["records"], found["late"], found["late_share"]) == (10, 3, 0.3)
     assert found["median_days_late"] == 4

@@ -67,6 +67,8 @@ def printed(poppler: Callable[..., str]) -> Reads:
         answer = asking.ask(path, headers=PDF | (headers or {}), **parameters)
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Type"] == "application/pdf"
+        as_of, read_at = (datetime.fromisoformat(answer.headers[f"Shuqiao-{name}"]) for name in ("As-Of", "Read-At"))
+        assert read_at <= as_of <= datetime.now(UTC)
         assert answer.headers["Cache-Control"] == "no-store"
         return Printed(answer.content, "".join(poppler("pdftotext", answer.content).split()))
 

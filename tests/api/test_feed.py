@@ -298,10 +298,12 @@ def test_a_stream_goes_on_until_the_server_ends_and_every_part_is_on_record(
         found = lines(answer)
         first = next(found)
         assert first["change"]["key"] == uscc(1)
-        assert next(found).keys() == {"next"}
+        closing = next(found)
+        assert closing.keys() == {"next", "as_of", "sources"}
         feed.publish([enterprise(2), enterprise(3)])
         later = [next(found), next(found)]
         assert {line["change"]["key"] for line in later} == {uscc(2), uscc(3)}
+        assert next(found)["as_of"] > closing["as_of"]
         api.server.end()
         rest = list(found)
         assert rest[-1]["end"] == "closing"
@@ -311,6 +313,39 @@ def test_a_stream_goes_on_until_the_server_ends_and_every_part_is_on_record(
             "SELECT entity, entities FROM registry.access_log WHERE action = 'GET /api/v1/changes' ORDER BY index"
         ).fetchall()
     assert logged[:2] == [(uscc(1), None), (None, sorted([uscc(2), uscc(3)]))]
+
+
+def test_every_stretch_of_a_stream_closes_with_its_time_and_the_age_of_the_data(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1), enterprise(2)])
+    permits(registry_url).publish([permit(1, "A")])
+    reader = api.client("read:permit", "read:legal_entity")
+    page = reader.get("/changes")
+    answer = requests.get(
+        f"{api.address}/api/v1/changes",
+        params={"limit": 2},
+        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
+        stream=True,
+        timeout=30,
+    )
+    with answer:
+        found = lines(answer)
+        told = [next(found) for _ in range(5)]
+
+    assert [line.keys() for line in told] == [
+        {"change", "next"},
+        {"change", "next"},
+        {"next", "as_of", "sources"},
+        {"change", "next"},
+        {"next", "as_of", "sources"},
+    ]
+    for closing in (told[2], told[4]):
+        assert closing["as_of"].endswith("Z")
+        assert closing["sources"].keys() == {"permit", "legal_entity"}
+        for name, sources in closing["sources"].items():
+            (said,), (asked,) = sources, page["sources"][name]
+            assert said["read_at"] == asked["read_at"] is not None
+            assert (said["connector"], said["late"]) == (asked["connector"], asked["late"])
+    assert told[2]["next"] == told[1]["next"]
 
 
 def test_a_stream_ends_when_the_grant_does(api: Api, registry_url: str) -> None:

@@ -55,6 +55,10 @@ def test_a_copy_is_made_found_and_revoked(office: Office) -> None:
     assert (pdf.headers["Content-Type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
 
     revoked = office.post(f"{path}/revoke", reader)
+    listed = reader.ask(f"/api/v1/licences/{office.identifier(1)}/copies")
+    for answer in (pdf, reader.ask(path), listed, revoked):
+        as_of, read_at = (datetime.fromisoformat(answer.headers[f"Shuqiao-{name}"]) for name in ("As-Of", "Read-At"))
+        assert read_at < as_of <= datetime.now(UTC)
 
     assert revoked.status_code == 200
     assert revoked.json()["revoked_at"] is not None

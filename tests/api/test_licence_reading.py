@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -70,6 +71,23 @@ def test_every_form_is_to_be_had_by_accept_and_by_parameter(office: Office) -> N
         again = reader.ask(path, form=form, headers={"If-None-Match": by_parameter.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b""), form
         assert again.headers["ETag"] == by_parameter.headers["ETag"]
+
+
+def test_every_form_says_of_when_it_is_and_how_old_the_data_as_does_what_has_not_changed(office: Office) -> None:
+    office.town.publish(food(1))
+    reader, path = office.reader(), f"/api/v1/licences/{office.identifier(1)}"
+    said = reader.ask(path).json()
+    (source,) = said["sources"]["food_business_licence"]
+    asked_at = datetime.fromisoformat(said["as_of"])
+
+    for form in FORMS:
+        answer = reader.ask(path, form=form)
+        same = reader.ask(path, form=form, headers={"If-None-Match": answer.headers["ETag"]})
+        assert same.status_code == 304
+        for each in (answer, same):
+            assert datetime.fromisoformat(each.headers["Shuqiao-Read-At"]) == datetime.fromisoformat(source["read_at"])
+            assert asked_at <= datetime.fromisoformat(each.headers["Shuqiao-As-Of"]) <= datetime.now(UTC), form
+    assert reader.get(f"/licences/{office.identifier(1)}/history")["sources"].keys() == {"food_business_licence"}
 
 
 def test_the_forms_are_signed_by_the_issuers_published_key(office: Office) -> None:

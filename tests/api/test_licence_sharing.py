@@ -38,6 +38,8 @@ def call(office: Office, operation: str, reader: Reader, data: Any = None, **req
     found: dict[str, Any] = answer.json()
     assert set(found) == {"head", "data"}
     assert found["head"]["message"]
+    assert ("Shuqiao-Read-At" in answer.headers) == (found["head"]["status"] in {0, 21, 22, 23})
+    assert ("Shuqiao-As-Of" in answer.headers) >= ("Shuqiao-Read-At" in answer.headers)
     return found
 
 

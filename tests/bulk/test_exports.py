@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -87,6 +88,20 @@ def test_a_part_whose_download_broke_is_fetched_again_and_nothing_is_doubled(api
         digest = hashlib.sha256(part.content).hexdigest()
         assert line == f"{digest}  part-{noted['number']:05d}.ndjson"
         assert digest == noted["sha256"] == part.headers["Shuqiao-Part-SHA256"]
+
+
+def test_every_part_and_the_digests_say_the_exports_moment_and_how_old_the_data_is(api: Api, feed: Feed) -> None:
+    reader = api.client("read:legal_entity")
+    export = begun(reader, part_records=20)
+    ((read_at,),) = ([source["read_at"]] for source in export["sources"])
+    feed.publish([enterprise(0, name="后来")])  # read again since, and the moment stays
+    later = reader.get(f"/datasets/legal_entity/exports/{export['id']}")["sources"][0]["read_at"]
+
+    for path in ("parts/0", "parts/1", "sha256sums"):
+        said = reader.ask(f"{PATH}/{export['id']}/{path}").headers
+        assert datetime.fromisoformat(said["Shuqiao-As-Of"]) == datetime.fromisoformat(export["as_of"])
+        assert datetime.fromisoformat(said["Shuqiao-Read-At"]) == datetime.fromisoformat(later)
+    assert later > read_at
 
 
 def test_the_feed_goes_on_where_the_export_ends(api: Api, feed: Feed) -> None:

@@ -126,6 +126,7 @@ async def file(pool: Pool, datasets: Datasets, found: Found, granted: Iterable[s
         "uscc": found.uscc,
         "found_by": found.by,
         "as_of": at,
+        "sources": sources_of(datasets, [name for name in named if name in readable], at),
         "edition": merged.edition,
         "fields": {
             name: {
@@ -227,7 +228,7 @@ async def _record(
         "day": day,
         "reader": reader,
         "catalogue": seen.catalogue,
-        "sources": _sources(datasets, sorted({name for name in wanted if name in datasets}), at),
+        "sources": sources_of(datasets, wanted, at),
         "records": [_shown(each, today, stale) for each in seen.records],
     }
     if reader == "department":
@@ -296,7 +297,7 @@ def _measures(rows: Iterable[Row], datasets: Datasets, found: Found, scene: str 
             for each in said.withheld
         ],
         "lists": [holding(each) for each in said.holdings],
-        "sources": _sources(datasets, [name for name in edition.datasets if name in datasets], at),
+        "sources": sources_of(datasets, edition.datasets, at),
         "missing": [name for name in edition.datasets if name not in datasets],
     }
 
@@ -378,8 +379,9 @@ def source_of(said: Provenance) -> dict[str, Any]:
     }
 
 
-def _sources(datasets: Datasets, names: Iterable[str], at: datetime) -> dict[str, Any]:
-    return {name: sources(datasets[name], at) for name in names}
+def sources_of(datasets: Datasets, names: Iterable[str], at: datetime) -> dict[str, Any]:
+    """How old the data of some datasets is, by dataset; those that the registry does not hold are left out."""
+    return {name: sources(datasets[name], at) for name in sorted(set(names)) if name in datasets}
 
 
 def _title(title: Any) -> dict[str, str]:

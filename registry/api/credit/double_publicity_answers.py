@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from registry.api.credit.answers import Datasets, sources_of
 from registry.domain.credit.double_publicity import (
     Format,
     Table,
@@ -24,7 +25,6 @@ from registry.domain.credit.publication import Publish, Version, Withdraw, publi
 from registry.domain.credit.readers import without_identifiers
 from registry.sealing.records import opened
 from registry.storage.reads import double_publicity
-from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.pool import Pool, Row
 
 CSV = "text/csv"
@@ -34,7 +34,7 @@ _ABOUT_WITHDRAWALS = ("撤回原因代码", "撤回原因", "撤回起始日", "
 
 async def page(
     pool: Pool,
-    datasets: Mapping[str, DatasetState],
+    datasets: Datasets,
     edition: str,
     table_name: TableName,
     *,
@@ -68,6 +68,7 @@ async def page(
             withdraw.append(_withdrawn(format_, table, key, told))
     return {
         "as_of": at,
+        "sources": sources_of(datasets, [dataset.name], at),
         "edition": edition,
         "table": table_name,
         "dataset": dataset.name,

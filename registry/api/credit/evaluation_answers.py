@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from registry.api.credit.answers import Found, UnknownEnterprise
+from registry.api.credit.answers import Datasets, Found, UnknownEnterprise, sources_of
 from registry.credit import evaluations
 from registry.domain.credit.evaluation import Evaluation
 from registry.domain.credit.readers import without_identifiers
@@ -42,13 +42,13 @@ def chosen(cards: Scorecards, name: str | None, day: date, *, drafts: bool = Fal
 
 
 def evaluation(
-    connection: psycopg.Connection, found: Found, card: Scorecard, day: date, at: datetime
+    connection: psycopg.Connection, datasets: Datasets, found: Found, card: Scorecard, day: date, at: datetime
 ) -> dict[str, Any]:
     """One enterprise by a card on a day up to today. Raises UnknownEnterprise: it was not registered then."""
     made = evaluations.shown_as_of(connection, card, found.uscc, day, now=at)
     if made is None:
         raise UnknownEnterprise(found.uscc)
-    return said(made, card, found, at)
+    return said(made, card, found, at) | {"sources": sources_of(datasets, card.datasets, at)}
 
 
 def said(made: Evaluation, card: Scorecard, found: Found, at: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from registry.api.models import Answer, Title
+from registry.api.models import Answer, Source, Title
 
 _PENALTIES: dict[str, Any] = {
     "name": "penalties",
@@ -72,6 +72,18 @@ class EnterpriseEvaluation(Answer):
                     "uscc": "91310000MA1FL00A0Q",
                     "found_by": "uscc",
                     "as_of": "2026-11-23T05:36:52Z",
+                    "sources": {
+                        "administrative_penalty": [
+                            {
+                                "connector": "credit.penalties",
+                                "department": "credit",
+                                "read_at": "2026-11-23T05:30:00Z",
+                                "age_seconds": 412,
+                                "freshness_seconds": 7200,
+                                "late": False,
+                            }
+                        ]
+                    },
                     "title": {
                         "zh": "企业公共信用综合评价（示例）",
                         "en": "Public credit evaluation of enterprises (example)",
@@ -96,6 +108,7 @@ class EnterpriseEvaluation(Answer):
     uscc: str
     found_by: str
     as_of: datetime
+    sources: dict[str, list[Source]] = Field(description="Of the datasets that the card looks at")
     title: Title
     example: bool = Field(description="The card is an example: no city has set its numbers 示例指标卡")
     scorecard: str

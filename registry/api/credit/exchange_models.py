@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from registry.api.credit.models import Reason
-from registry.api.models import Answer, with_example
+from registry.api.models import Answer, Source, with_example
 
 _AT = "2026-11-23T05:36:52Z"
+_SOURCES: dict[str, Any] = {
+    "administrative_penalty": [
+        {
+            "connector": "credit.penalties",
+            "department": "credit",
+            "read_at": "2026-11-23T05:30:00Z",
+            "age_seconds": 412,
+            "freshness_seconds": 7200,
+            "late": False,
+        }
+    ]
+}
 
 
 class RowProblem(Answer):
@@ -46,6 +58,7 @@ class ExchangePage(Answer):
 
     model_config = with_example(
         as_of=_AT,
+        sources=_SOURCES,
         edition="old",
         table="penalties",
         dataset="administrative_penalty",
@@ -83,6 +96,7 @@ class ExchangePage(Answer):
     )
 
     as_of: datetime
+    sources: dict[str, list[Source]]
     edition: str
     table: Literal["penalties", "permits"]
     dataset: str
@@ -118,6 +132,7 @@ class Quality(Answer):
 
     model_config = with_example(
         as_of=_AT,
+        sources=_SOURCES,
         publish_within_working_days=7,
         by="department",
         quality=[
@@ -141,6 +156,7 @@ class Quality(Answer):
     )
 
     as_of: datetime
+    sources: dict[str, list[Source]]
     publish_within_working_days: int
     by: Literal["department", "authority"]
     quality: list[QualityFigures]

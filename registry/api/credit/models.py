@@ -36,6 +36,12 @@ _SOURCE: dict[str, Any] = {
     "freshness_seconds": 7200,
     "late": False,
 }
+_COMPARED: dict[str, Any] = {
+    "legal_entity": [
+        _SOURCE | {"connector": "market-supervision.enterprise", "department": "market-supervision"},
+    ],
+    "tax_registration": [_SOURCE | {"connector": "tax.taxpayers", "department": "tax"}],
+}
 _SHOWN: dict[str, Any] = {
     "dataset": "administrative_penalty",
     "key": "沪市监罚〔2026〕7号",
@@ -153,6 +159,7 @@ class EnterpriseFile(Answer):
         uscc=_USCC,
         found_by="registration_number",
         as_of=_AT,
+        sources={"administrative_penalty": [_SOURCE]},
         edition="1",
         fields={
             "name": {
@@ -180,6 +187,7 @@ class EnterpriseFile(Answer):
     uscc: str
     found_by: str = Field(description="`uscc`, or the kind of the old identifier that was asked for")
     as_of: datetime
+    sources: dict[str, list[Source]]
     edition: str = Field(description="Of the rules of 一数一源: whose word counts for which field")
     fields: dict[str, FileField]
     lists: dict[str, FileList]
@@ -404,9 +412,10 @@ class Discrepancy(Answer):
 class DiscrepancyPage(Answer):
     """Discrepancies, in the order in which they were found."""
 
-    model_config = with_example(as_of=_AT, discrepancies=[_DISCREPANCY], next=None)
+    model_config = with_example(as_of=_AT, sources=_COMPARED, discrepancies=[_DISCREPANCY], next=None)
 
     as_of: datetime
+    sources: dict[str, list[Source]] = Field(description="Of the datasets that are compared")
     discrepancies: list[Discrepancy]
     next: str | None
 
@@ -427,6 +436,7 @@ class DiscrepancyCounts(Answer):
 
     model_config = with_example(
         as_of=_AT,
+        sources=_COMPARED,
         since="2026-11-01",
         until="2026-11-23",
         counts=[
@@ -442,6 +452,7 @@ class DiscrepancyCounts(Answer):
     )
 
     as_of: datetime
+    sources: dict[str, list[Source]] = Field(description="Of the datasets that are compared")
     since: date
     until: date
     counts: list[DiscrepancyCount]
@@ -464,8 +475,11 @@ class Finding(Answer):
 class FindingPage(Answer):
     """Findings, in the order in which they were made."""
 
-    model_config = with_example(as_of=_AT, findings=[_FINDING], next=None)
+    model_config = with_example(
+        as_of=_AT, sources={"administrative_penalty": [_SOURCE]}, findings=[_FINDING], next=None
+    )
 
     as_of: datetime
+    sources: dict[str, list[Source]] = Field(description="Of the datasets in which such things are sought")
     findings: list[Finding]
     next: str | None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from registry.api.credit.answers import Datasets, sources_of
 from registry.domain.credit.double_publicity import TableName, default_formats
 from registry.domain.credit.lateness import share
 from registry.domain.credit.record_facts import default_record_rules
@@ -15,7 +16,13 @@ from registry.storage.reads.pool import Pool, Row
 
 
 async def quality(
-    pool: Pool, *, department: str | None, by: By, decided: Mapping[TableName, int] | None, at: datetime
+    pool: Pool,
+    datasets: Datasets,
+    *,
+    department: str | None,
+    by: By,
+    decided: Mapping[TableName, int] | None,
+    at: datetime,
 ) -> dict[str, Any]:
     """The figures. ``decided``: how many decisions the department's own ledger has; without, coverage is unknown."""
     tables = next(iter(default_formats().values())).tables
@@ -24,6 +31,7 @@ async def quality(
     within = {default_record_rules().of(dataset).publish_within for dataset in names}
     return {
         "as_of": at,
+        "sources": sources_of(datasets, names, at),
         "publish_within_working_days": max(days for days in within if days is not None),
         "by": by,
         "quality": [_figures(row, names[row["dataset"]], decided or {}) for row in rows],

@@ -255,10 +255,13 @@ class LicenceHistory(Answer):
     """Every version of a licence, the newest first."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"identifier": _IDENTIFIER, "as_of": _AT, "versions": [_VERSION]}]}
+        json_schema_extra={
+            "examples": [{"identifier": _IDENTIFIER, "as_of": _AT, "sources": _SOURCES, "versions": [_VERSION]}]
+        }
     )
     identifier: str
     as_of: datetime
+    sources: dict[str, list[Source]]
     versions: list[LicenceVersion]
 
 

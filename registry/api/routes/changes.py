@@ -40,7 +40,10 @@ _STREAM: dict[int | str, dict[str, Any]] = {
         "content": {
             NDJSON: {
                 "schema": {"type": "string"},
-                "example": '{"change":{"id":"812-1024","operation":"deleted"},"next":"WyJmZWVkIiw4MTIsMTAyNF0"}\n',
+                "example": (
+                    '{"change":{"id":"812-1024","operation":"deleted"},"next":"WyJmZWVkIiw4MTIsMTAyNF0"}\n'
+                    '{"next":"WyJmZWVkIiw4MTMsMF0","as_of":"2026-11-23T05:36:52Z","sources":{"legal_entity":[]}}\n'
+                ),
             }
         }
     }
@@ -78,8 +81,9 @@ async def listed(
 ) -> Response:
     """Changes of the granted datasets since a cursor. The cursor moves over changes that are not granted too. 变更.
 
-    With `Accept: application/x-ndjson` the answer goes on: a change a line with the cursor after it, and an empty line
-    where nothing happens for 15 seconds. The last line says with `end` why it ends. 以 NDJSON 持续推送.
+    With `Accept: application/x-ndjson` the answer goes on: a change a line with the cursor after it, after each stretch
+    of changes a line with `as_of` and `sources`, and an empty line where nothing happens for 15 seconds. The last line
+    says with `end` why it ends. 以 NDJSON 持续推送.
     """
     del access_purpose, case_number  # read where they are checked
     form = preferred(accept, (_JSON, NDJSON))
@@ -157,11 +161,15 @@ def _entries(request: Request, found: Changes, readable: dict[int, Granted]) -> 
     return [(place, entry) for place, entry in told if entry is not None]
 
 
-def _page(request: Request, found: Changes, readable: dict[int, Granted]) -> Response:
+def _age(readable: dict[int, Granted]) -> dict[str, Any]:
+    """For when the feed speaks, and how old the data of each dataset in it is."""
     at = now()
+    return {"as_of": at, "sources": {each.dataset.name: sources(each.dataset, at) for each in readable.values()}}
+
+
+def _page(request: Request, found: Changes, readable: dict[int, Granted]) -> Response:
     content = {
-        "as_of": at,
-        "sources": {each.dataset.name: sources(each.dataset, at) for each in readable.values()},
+        **_age(readable),
         "changes": [entry for _, entry in _entries(request, found, readable)],
         "next": cursor(found.reached),
         "more": found.more,
@@ -183,7 +191,7 @@ async def _stream(
     while end is None:
         told = _entries(request, found, readable)
         if told or first:
-            yield _lines(told, found)
+            yield _lines(told, found, readable)
             said_at, first = time.monotonic(), False
         elif time.monotonic() - said_at > HEARTBEAT_SECONDS:
             yield b"\n"
@@ -204,10 +212,8 @@ async def _stream(
     yield orjson.dumps({"end": end, "next": cursor(found.reached)}) + b"\n"
 
 
-def _lines(told: list[tuple[Position, dict[str, Any]]], found: Changes) -> bytes:
-    lines = [
-        orjson.dumps({"change": entry, "next": cursor(place)}, option=orjson.OPT_UTC_Z) + b"\n" for place, entry in told
-    ]
-    if not told or told[-1][0] < found.reached:
-        lines.append(orjson.dumps({"next": cursor(found.reached)}) + b"\n")
-    return b"".join(lines)
+def _lines(told: list[tuple[Position, dict[str, Any]]], found: Changes, readable: dict[int, Granted]) -> bytes:
+    """A stretch: a line for each change, and one that closes it with the age of what was told."""
+    closing = {"next": cursor(found.reached), **_age(readable)}
+    lines = [*({"change": entry, "next": cursor(place)} for place, entry in told), closing]
+    return b"".join(orjson.dumps(line, option=orjson.OPT_UTC_Z) + b"\n" for line in lines)

@@ -14,7 +14,7 @@ from registry.api.grants.purpose import AccessPurpose, CaseNumber
 from registry.api.grants.versions import announce
 from registry.api.parameters import AsOf, IfNoneMatch, moment
 from registry.api.problems import INVALID_ENTITY_CODE, INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
-from registry.api.representations import etag, known_or, now, record, sources, tag
+from registry.api.representations import UNCHANGED, etag, known_or, now, record, sources, tag
 from registry.api.state import state_of
 from registry.storage.reads import records
 from schemas.identifiers import HOLDER_CODE_TYPES, is_uscc
@@ -25,7 +25,7 @@ _PER_DATASET = 200
 _USCC_TYPE = "001"
 
 
-@router.get("/entities/{entity}", response_model=models.Entity, responses={304: {"description": "Not changed 未变化"}})
+@router.get("/entities/{entity}", response_model=models.Entity, responses=UNCHANGED)
 async def shown(
     request: Request,
     caller: Reader,
@@ -68,7 +68,8 @@ async def shown(
     shown_by = [(found.grant.id, found.dataset.schema) for found in granted.values()]
     mark = tag(shown_by, [etag(row, str(row["dataset_id"])) for row in rows])
     found_now = {"entity": entity, "as_of": then or at, "datasets": [by_name[name] for name in sorted(by_name)]}
-    return known_or(mark, if_none_match, lambda: found_now)
+    told = [granted[number].dataset for number in {row["dataset_id"] for row in rows}]
+    return known_or(mark, if_none_match, told, lambda: found_now)
 
 
 def _check_code(entity: str, code_type: str) -> None:

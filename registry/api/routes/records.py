@@ -16,7 +16,7 @@ from registry.api.licences.published import is_known
 from registry.api.paging import digest, following, position
 from registry.api.parameters import FILTERS, LONGEST_TEXT, After, AsOf, Limit, filters, moment, record_key
 from registry.api.problems import NOT_FOUND, Problem
-from registry.api.representations import age, answer, etag, now, record, sources
+from registry.api.representations import UNCHANGED, age, answer, etag, now, record, sources
 from registry.api.state import state_of
 from registry.storage.reads import records
 from registry.storage.reads.datasets import DatasetState
@@ -94,7 +94,7 @@ router.add_api_route(
     shown,
     methods=["GET"],
     response_model=models.RecordAnswer,
-    responses={304: {"description": "Not changed 未变化"}},
+    responses=UNCHANGED,
     route_class_override=directly(_shown_directly),
 )
 

@@ -156,7 +156,7 @@ class Sources:
         named = {source.dataset for rule in self.fields for source in (*rule.authoritative, *rule.others)}
         named |= {dataset for rule in self.lists for dataset in rule.datasets}
         named |= {source.dataset for source in self.identifiers} | self.matching.rules.keys()
-        named |= {dataset for datasets in self.findings.values() for dataset in datasets}
+        named |= self.examined
         return (self.entity_dataset, *sorted(named - {self.entity_dataset}))
 
     @property
@@ -164,6 +164,11 @@ class Sources:
         """The datasets whose records take part in comparisons."""
         rules = [rule for rule in self.fields if rule.compared_as is not None]
         return frozenset(source.dataset for rule in rules for source in (*rule.authoritative, *rule.others))
+
+    @property
+    def examined(self) -> frozenset[str]:
+        """The datasets in which findings are made."""
+        return frozenset(dataset for datasets in self.findings.values() for dataset in datasets)
 
     def identifiers_of(self, dataset: str) -> tuple[IdentifierSource, ...]:
         """Where records of a dataset state old identifiers."""

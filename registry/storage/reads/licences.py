@@ -38,8 +38,9 @@ WITH RECURSIVE chain AS (
     JOIN registry.licence l ON l.id = ANY(ARRAY[c.supersedes, c.superseded_by])
 )
 SELECT l.id, l.identifier, l.version, l.type, l.state, l.state_text, l.state_since, l.issued_on, l.valid_from,
-       l.valid_to, l.issued_at, l.superseded_at, l.record_version, l.batch_id
-FROM chain JOIN registry.licence l ON l.id = chain.id ORDER BY l.id DESC LIMIT 1000
+       l.valid_to, l.issued_at, l.superseded_at, l.record_version, l.batch_id, d.name AS dataset
+FROM chain JOIN registry.licence l ON l.id = chain.id LEFT JOIN registry.dataset d ON d.id = l.dataset_id
+ORDER BY l.id DESC LIMIT 1000
 """
 
 _NEWEST = """
@@ -58,8 +59,9 @@ FROM registry.licence_event e WHERE e.licence_id = ANY($1::bigint[]) ORDER BY e.
 
 _COPY = """
 SELECT c.id, l.identifier, l.type, c.client_id, c.requested_by, c.cause, c.created_at, c.valid_until, c.revoked_at,
-       c.revoked_by, c.status_group_id, c.status_index, k.revoked_at AS seal_revoked_at{body}
+       c.revoked_by, c.status_group_id, c.status_index, k.revoked_at AS seal_revoked_at, d.name AS dataset{body}
 FROM registry.licence_copy c JOIN registry.licence l ON l.id = c.licence_id
+LEFT JOIN registry.dataset d ON d.id = l.dataset_id
 LEFT JOIN registry.signing_key k ON k.id = c.key_id AND k.revocation_reason = 'key_compromise'
 WHERE {where} ORDER BY c.created_at DESC, c.id DESC LIMIT {limit}
 """

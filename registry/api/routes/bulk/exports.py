@@ -19,7 +19,7 @@ from registry.api.bulk import forms, models
 from registry.api.bulk.about import name_entities
 from registry.api.bulk.forms import CannotStand, Form
 from registry.api.problems import EXPORT_ENDED, NOT_ACCEPTABLE, NOT_FOUND, TOO_MANY_EXPORTS, Problem
-from registry.api.representations import age, answer, now, sources
+from registry.api.representations import AGE, answer, now, sources, spoken
 from registry.api.routes.changes import cursor as feed_cursor
 from registry.api.state import ApiState, state_of
 from registry.storage import exports as kept
@@ -43,11 +43,16 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
             "Shuqiao-Part-Records": {"description": "How many records 记录数", "schema": {"type": "integer"}},
             "Shuqiao-Part-SHA256": {"description": "Digest of the part 摘要", "schema": {"type": "string"}},
             "Link": {"description": 'The next part, with rel="next"', "schema": {"type": "string"}},
+            **AGE,
         },
     }
 }
 _SUMS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "One line a part, for `sha256sum --check`", "content": {"text/plain": {"schema": {}}}}
+    200: {
+        "description": "One line a part, for `sha256sum --check`",
+        "content": {"text/plain": {"schema": {}}},
+        "headers": AGE,
+    }
 }
 
 ExportId = Annotated[str, Path(alias="export", max_length=100, description="The export's id 导出编号")]
@@ -104,7 +109,8 @@ async def sums(request: Request, found: GrantedDataset, export: ExportId) -> Res
     """The digests of the parts given so far, as `sha256sum --check` reads them. 各分片摘要."""
     app = state_of(request)
     there = await _own(app, found, export)
-    return PlainTextResponse(_sums(there, await exports.parts(app.pool, there.id)))
+    headers = spoken(there.as_of, found.dataset)
+    return PlainTextResponse(_sums(there, await exports.parts(app.pool, there.id)), headers=headers)
 
 
 @router.get("/{export}/parts/{part}", response_class=Response, responses=_CONTENT)  # noqa: FAST003
@@ -147,8 +153,7 @@ async def part(request: Request, found: GrantedDataset, export: ExportId, number
     headers = {
         "Shuqiao-Part-Records": str(given.records),
         "Shuqiao-Part-SHA256": given.sha256.hex(),
-        "Shuqiao-As-Of": there.as_of.isoformat().replace("+00:00", "Z"),
-        **age(found.dataset),
+        **spoken(there.as_of, found.dataset),
         "Content-Disposition": f'attachment; filename="{_file(there, number)}"',
     }
     if not given.is_last:

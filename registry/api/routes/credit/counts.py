@@ -9,10 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from registry.api.access.security import Operator
 from registry.api.credit import models
+from registry.api.credit.answers import sources_of
 from registry.api.problems import INVALID_PARAMETER, Problem, parameter_error
 from registry.api.representations import answer, now
 from registry.api.state import state_of
 from registry.domain.credit.marks import china_day
+from registry.domain.credit.sources import default_sources
 from registry.storage.reads import credit_counts
 from registry.storage.reads.credit_counts import MOST_DAYS
 
@@ -35,5 +37,13 @@ async def discrepancies(
         zh = f"期间应不超过 {MOST_DAYS} 天，且起始日不晚于截止日。"
         en = f"Expected at most {MOST_DAYS} days, the first not after the last."
         raise Problem(INVALID_PARAMETER, zh, en, errors=[parameter_error("since", zh, en)])
-    rows = await credit_counts.discrepancies(state_of(request).pool, *days, department)
-    return answer({"as_of": at, "since": days[0], "until": days[1], "counts": [dict(row) for row in rows]})
+    app = state_of(request)
+    rows = await credit_counts.discrepancies(app.pool, *days, department)
+    content = {
+        "as_of": at,
+        "sources": sources_of(await app.datasets(), default_sources().on(china_day(at)).compared, at),
+        "since": days[0],
+        "until": days[1],
+        "counts": [dict(row) for row in rows],
+    }
+    return answer(content)

@@ -13,7 +13,7 @@ from registry.api.access.security import Caller, CreditOffice, Operator, is_read
 from registry.api.access.security import CreditReader as CreditCaller
 from registry.api.credit import answers as credit_answers
 from registry.api.credit import models
-from registry.api.credit.answers import AmbiguousIdentifier, CreditReader, Found, UnknownEnterprise
+from registry.api.credit.answers import AmbiguousIdentifier, CreditReader, Found, UnknownEnterprise, sources_of
 from registry.api.credit.lenders import answered_by_consent
 from registry.api.grants.purpose import AccessPurpose, CaseNumber, stated
 from registry.api.paging import digest, following, position
@@ -35,6 +35,7 @@ from registry.credit.discrepancies import whole
 from registry.domain.credit.lending import default_lending_rules
 from registry.domain.credit.marks import china_day
 from registry.domain.credit.measures import default_measures
+from registry.domain.credit.sources import default_sources
 from registry.storage.reads import credit
 
 router = APIRouter(tags=["credit"])
@@ -189,9 +190,10 @@ async def discrepancies(
 ) -> Response:
     """Where a department says something else than the authoritative one, in the order found. 部门间数据差异."""
     del caller
+    app, at = state_of(request), now()
     query = digest("discrepancies", department, enterprise, state)
     rows = await credit.discrepancies(
-        state_of(request).pool,
+        app.pool,
         after=0 if after is None else position(after, query, int)[0],
         limit=limit + 1,
         department=department,
@@ -199,7 +201,8 @@ async def discrepancies(
         is_open=_STATES[state],
     )
     content = {
-        "as_of": now(),
+        "as_of": at,
+        "sources": sources_of(await app.datasets(), default_sources().on(china_day(at)).compared, at),
         "discrepancies": [whole(row) for row in rows[:limit]],
         "next": following(query, rows, limit, itemgetter("id")),
     }
@@ -221,9 +224,10 @@ async def findings(
 ) -> Response:
     """Permits and penalties that came late, contradict their text, lack a code, or should be withdrawn. 双公示问题."""
     del caller
+    app, at = state_of(request), now()
     query = digest("findings", department, kind, state)
     rows = await credit.findings(
-        state_of(request).pool,
+        app.pool,
         after=0 if after is None else position(after, query, int)[0],
         limit=limit + 1,
         department=department,
@@ -231,7 +235,8 @@ async def findings(
         is_open=_STATES[state],
     )
     content = {
-        "as_of": now(),
+        "as_of": at,
+        "sources": sources_of(await app.datasets(), default_sources().on(china_day(at)).examined, at),
         "findings": [plain(row, json_columns=("detail",)) for row in rows[:limit]],
         "next": following(query, rows, limit, itemgetter("id")),
     }

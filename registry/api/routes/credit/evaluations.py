@@ -60,7 +60,9 @@ async def evaluation(
     chosen = _card(card, wanted)
     try:
         found = await credit_answers.find(app.pool, enterprise)
-        work = partial(evaluation_answers.evaluation, found=found, card=chosen, day=wanted, at=at)
+        work = partial(
+            evaluation_answers.evaluation, datasets=await app.datasets(), found=found, card=chosen, day=wanted, at=at
+        )
         return answer(await app.licensing.write(work))
     except AmbiguousIdentifier as error:
         raise Problem(AMBIGUOUS_IDENTIFIER, members={"candidates": error.candidates}) from error

@@ -16,7 +16,7 @@ from registry.api.negotiation import not_acceptable, preferred
 from registry.api.paging import cursor, digest, position
 from registry.api.parameters import After, Limit
 from registry.api.problems import INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
-from registry.api.representations import answer, now
+from registry.api.representations import AGE, answer, now, spoken
 from registry.api.state import state_of
 from registry.domain.credit.double_publicity import TableName, default_formats
 
@@ -27,7 +27,10 @@ _FIRST_DAY = date(2014, 1, 1)
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {CSV: {"schema": {"type": "string"}}},
-        "headers": {"Link": {"description": 'of CSV: the next page, rel="next" 下一页', "schema": {"type": "string"}}},
+        "headers": {
+            "Link": {"description": 'of CSV: the next page, rel="next" 下一页', "schema": {"type": "string"}},
+            **AGE,
+        },
     }
 }
 
@@ -53,9 +56,10 @@ async def exchange(
     """What to publish and what to withdraw, in the columns of an edition; only what the public may see. 双公示上报."""
     del caller
     app, at = state_of(request), now()
+    known = await app.datasets()
     if edition not in default_formats():
-        known = ", ".join(default_formats())
-        raise _invalid("edition", f"没有该版本；应为 {known}。", f"There is no such edition; expected one of {known}.")
+        names = ", ".join(default_formats())
+        raise _invalid("edition", f"没有该版本；应为 {names}。", f"There is no such edition; expected one of {names}.")
     if since is not None and since < _FIRST_DAY:
         raise _invalid("since", f"日期早于 {_FIRST_DAY}。", f"Expected a day from {_FIRST_DAY} on.")
     wanted = preferred(request.headers.get("accept"), [_JSON, CSV])
@@ -65,13 +69,13 @@ async def exchange(
     start = None if after is None else position(after, query, str)[0]
     try:
         said = await double_publicity_answers.page(
-            app.pool, await app.datasets(), edition, table, since=since, after=start, limit=limit, at=at
+            app.pool, known, edition, table, since=since, after=start, limit=limit, at=at
         )
     except LookupError as error:
         raise Problem(NOT_FOUND, "登记库没有该数据集。", "The registry does not hold the dataset.") from error
     last = said.pop("last")
     following = None if last is None else cursor(query, [last])
-    headers = {"Vary": "Accept"}
+    headers = {"Vary": "Accept", **spoken(at, known[said["dataset"]])}
     if wanted == _JSON:
         return answer(said | {"next": following}, headers=headers)
     if following is not None:
@@ -101,8 +105,9 @@ async def quality(
     if decided and (department is None or by != "department"):
         zh, en = "应公示数须与部门一起给出。", "A ledger's number needs its department."
         raise _invalid("department", zh, en)
+    app = state_of(request)
     said = await quality_answers.quality(
-        state_of(request).pool, department=department, by=by, decided=decided, at=now()
+        app.pool, await app.datasets(), department=department, by=by, decided=decided, at=now()
     )
     return answer(said)
 

@@ -14,7 +14,7 @@ from registry.api.credit import reports as credit_reports
 from registry.api.credit.answers import Datasets
 from registry.api.negotiation import not_acceptable, preferred
 from registry.api.problems import INVALID_PARAMETER, NOT_FOUND, Problem, parameter_error
-from registry.api.representations import answer, now
+from registry.api.representations import AGE, answer, now, spoken
 from registry.api.state import ApiState, state_of
 from registry.credit.reports import IssuedReport
 from registry.domain.credit import report_numbers
@@ -23,7 +23,9 @@ from registry.domain.credit.report_numbers import ReportNumberMalformed, ReportN
 router = APIRouter(tags=["credit"])
 
 JSON, PDF = "application/json", "application/pdf"
-FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}}
+FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}, "headers": AGE}
+}
 """What the report's route answers with beside JSON."""
 
 
@@ -99,7 +101,8 @@ async def document(
         ),
         drawing=True,
     )
-    return Response(body, headers=_headers(issued, base), media_type=PDF)
+    age = spoken(report["as_of"], *(datasets[name] for name in report["sources"]))
+    return Response(body, headers=_headers(issued, base) | age, media_type=PDF)
 
 
 def _headers(issued: IssuedReport, base: str) -> dict[str, str]:

@@ -12,8 +12,8 @@ from registry.api.licences import models
 from registry.api.licences.representations import copy
 from registry.api.negotiation import not_acceptable, preferred
 from registry.api.problems import INVALID_BODY, NOT_FOUND, Problem, parameter_error
-from registry.api.representations import answer, now
-from registry.api.routes.licences.reading import GrantedLicence
+from registry.api.representations import AGE, answer, now
+from registry.api.routes.licences.reading import GrantedLicence, spoken_of
 from registry.api.state import state_of
 from registry.licences import copies as annotated
 from registry.licences.storing import COPY, copy_identity, signed_document
@@ -26,20 +26,28 @@ _MOST_COPIES = 1000
 _FORMS = {"application/json": None, "application/pdf": "pdf", "application/vc": "credential"}
 """By media type the column that has it."""
 _COPY_FORMS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {"schema": {}} for media_type, column in _FORMS.items() if column}}
+    200: {"content": {media_type: {"schema": {}} for media_type, column in _FORMS.items() if column}, "headers": AGE}
 }
+_AGE: dict[int | str, dict[str, Any]] = {200: {"headers": AGE}}
+_MADE: dict[int | str, dict[str, Any]] = {201: {"headers": AGE}}
 
 
-@router.get("/licences/{identifier}/copies", response_model=models.LicenceCopies)  # noqa: FAST003
+@router.get("/licences/{identifier}/copies", response_model=models.LicenceCopies, responses=_AGE)  # noqa: FAST003
 async def copies(request: Request, caller: LicenceReader, row: GrantedLicence) -> Response:
     """The annotated copies that this client had made, the newest first; an operator sees all. 加注件列表."""
-    app = state_of(request)
+    app, at = state_of(request), now()
     owner = None if caller.operates else caller.client_id
     found = await licences.copies(app.pool, row["id"], owner, limit=_MOST_COPIES)
-    return answer({"identifier": row["identifier"], "copies": [copy(each, app.licensing.base) for each in found]})
+    content = {"identifier": row["identifier"], "copies": [copy(each, app.licensing.base) for each in found]}
+    return answer(content, headers=await spoken_of(request, [row], at))
 
 
-@router.post("/licences/{identifier}/copies", response_model=models.LicenceCopy, status_code=201)  # noqa: FAST003
+@router.post(
+    "/licences/{identifier}/copies",  # noqa: FAST003
+    response_model=models.LicenceCopy,
+    status_code=201,
+    responses=_MADE,
+)
 async def make_copy(
     request: Request, caller: LicenceReader, row: GrantedLicence, wanted: models.CopyWanted
 ) -> Response:
@@ -64,7 +72,8 @@ async def make_copy(
     )
     found = await licences.copy(app.pool, made.id)
     content = copy(found, app.licensing.base)
-    return answer(content, status=201, headers={"Location": content["links"]["self"]})
+    headers = {"Location": content["links"]["self"], **await spoken_of(request, [row], now())}
+    return answer(content, status=201, headers=headers)
 
 
 async def granted_copy(
@@ -86,7 +95,7 @@ async def copy_shown(request: Request, row: GrantedCopy) -> Response:
     wanted = preferred(request.headers.get("accept"), list(_FORMS))
     if wanted is None:
         raise not_acceptable(_FORMS)
-    headers = {"Vary": "Accept"}
+    headers = {"Vary": "Accept", **await spoken_of(request, [row], now())}
     column = _FORMS[wanted]
     if column is None:
         return answer(copy(row, state_of(request).licensing.base), headers=headers)
@@ -94,7 +103,7 @@ async def copy_shown(request: Request, row: GrantedCopy) -> Response:
     return Response(signed, headers=headers, media_type=wanted)
 
 
-@router.post("/copies/{copy}/revoke", response_model=models.LicenceCopy)  # noqa: FAST003
+@router.post("/copies/{copy}/revoke", response_model=models.LicenceCopy, responses=_AGE)  # noqa: FAST003
 async def revoke_copy(request: Request, caller: LicenceReader, row: GrantedCopy) -> Response:
     """End a copy before its time; doing it again changes nothing. 撤销加注件."""
     app = state_of(request)
@@ -105,7 +114,7 @@ async def revoke_copy(request: Request, caller: LicenceReader, row: GrantedCopy)
             )
         )
         row = await licences.copy(app.pool, row["id"])
-    return answer(copy(row, app.licensing.base))
+    return answer(copy(row, app.licensing.base), headers=await spoken_of(request, [row], now()))
 
 
 def _invalid(name: str, zh: str, en: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
 from typing import Annotated, Any, Literal
@@ -25,13 +26,14 @@ from registry.api.problems import (
     WRONG_CHECK_CHARACTER,
     Problem,
 )
-from registry.api.representations import answer, now, sources
+from registry.api.representations import AGE, answer, now, sources, spoken
 from registry.api.state import state_of
 from registry.domain.licences import identifiers
 from registry.domain.licences.identifiers import IdentifierMalformed
 from registry.domain.licences.types import LicenceType
 from registry.licences.storing import holder_codes
 from registry.storage.reads import licences
+from registry.storage.reads.datasets import DatasetState
 from registry.storage.reads.licences import Wanted
 from registry.storage.reads.pool import Row
 
@@ -39,8 +41,11 @@ router = APIRouter(tags=["licences"])
 addresses = APIRouter(tags=["trust"])
 
 _FORMS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media_type: {"schema": {}} for name, media_type in FORMS.items() if name != "json"}},
-    304: {"description": "Not changed 未变化"},
+    200: {
+        "content": {media_type: {"schema": {}} for name, media_type in FORMS.items() if name != "json"},
+        "headers": AGE,
+    },
+    304: {"description": "Not changed 未变化", "headers": AGE},
 }
 _ALSO_SD_JWT = "application/dc+sd-jwt"
 """What wallets ask for; the token is answered under the name that its own header has."""
@@ -143,9 +148,10 @@ async def shown(
     name = _form_wanted(request, kind, form)
     if name == "json":
         return await _summary(request, row, if_none_match)
+    at = now()
     body = await body_of(state_of(request), row, name)
     mark = entity_tag(body)
-    headers = {"ETag": mark, "Vary": "Accept"}
+    headers = {"ETag": mark, "Vary": "Accept", **await spoken_of(request, [row], at)}
     if is_known(mark, if_none_match):
         return Response(status_code=304, headers=headers)
     if name == "pdf":
@@ -160,12 +166,18 @@ async def version_history(request: Request, row: GrantedLicence) -> Response:
     pool = state_of(request).pool
     found = await licences.versions(pool, row["id"])
     events = await licences.events(pool, [version["id"] for version in found])
-    return answer({"identifier": row["identifier"], "as_of": at, "versions": history(found, events)})
+    content = {
+        "identifier": row["identifier"],
+        "as_of": at,
+        "sources": await _sources(request, found, at),
+        "versions": history(found, events),
+    }
+    return answer(content)
 
 
 async def _summary(request: Request, row: Row, if_none_match: str | None) -> Response:
     at, app = now(), state_of(request)
-    headers = {"ETag": etag(row), "Vary": "Accept"}
+    headers = {"ETag": etag(row), "Vary": "Accept", **await spoken_of(request, [row], at)}
     if is_known(headers["ETag"], if_none_match):
         return Response(status_code=304, headers=headers)
     found = summary(row, app.licensing.types, app.licensing.base)
@@ -199,8 +211,16 @@ def _granted_types(licensing: Licensing, caller: Caller, wanted: str | None) -> 
     return [wanted]
 
 
-async def _sources(request: Request, rows: list[Row], at: datetime) -> dict[str, Any]:
+async def _sources(request: Request, rows: Iterable[Row], at: datetime) -> dict[str, Any]:
     """How old the data is that the licences were made from, by dataset."""
+    return {dataset.name: sources(dataset, at) for dataset in await _datasets(request, rows)}
+
+
+async def spoken_of(request: Request, rows: Iterable[Row], at: datetime) -> dict[str, str]:
+    """The headers that say for when an answer speaks, and how old the data is that the licences were made from."""
+    return spoken(at, *await _datasets(request, rows))
+
+
+async def _datasets(request: Request, rows: Iterable[Row]) -> list[DatasetState]:
     known = await state_of(request).datasets()
-    names = sorted({row["dataset"] for row in rows if row["dataset"] in known})
-    return {name: sources(known[name], at) for name in names}
+    return [known[name] for name in sorted({row["dataset"] for row in rows if row["dataset"] in known})]

@@ -7,7 +7,7 @@ the names of members are those of living systems (Shandong, Jinan), which encryp
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,8 @@ from registry.api.licences import models
 from registry.api.licences.forms import body_of
 from registry.api.licences.representations import metadata_of
 from registry.api.problems import UNAUTHENTICATED, Problem
-from registry.api.representations import answer, now
+from registry.api.representations import AGE, answer, now
+from registry.api.routes.licences.reading import spoken_of
 from registry.api.state import ApiState, state_of
 from registry.credentials import jcs
 from registry.domain.licences import identifiers, states
@@ -89,6 +90,7 @@ _REQUEST: dict[str, Any] = {
         },
     }
 }
+_AGE: dict[int | str, dict[str, Any]] = {200: {"headers": AGE}}
 
 
 @dataclass(eq=False)
@@ -98,7 +100,8 @@ class Reply(Exception):  # noqa: N818  (ends a request, with success or not)
     status: int
     data: Any = None
     message: str = ""
-    licence_ids: tuple[int, ...] = ()
+    rows: Sequence[Row] = ()
+    """The licences that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +123,36 @@ class Asked:
 Show = Callable[[ApiState, Row], Any]
 
 
-@router.post("/GetCertificateDataByCertificateID", response_model=models.SharingAnswer, openapi_extra=_REQUEST)
+@router.post(
+    "/GetCertificateDataByCertificateID", response_model=models.SharingAnswer, responses=_AGE, openapi_extra=_REQUEST
+)
 async def data_by_identifier(request: Request) -> Response:
     """The metadata of the licence of an identifier (`certIdentifier`). 按证照标识取证照数据."""
     return await _answer(request, partial(_by_identifier, show=_data))
 
 
-@router.post("/GetCertificateFileByCertificateID", response_model=models.SharingAnswer, openapi_extra=_REQUEST)
+@router.post(
+    "/GetCertificateFileByCertificateID", response_model=models.SharingAnswer, responses=_AGE, openapi_extra=_REQUEST
+)
 async def file_by_identifier(request: Request) -> Response:
     """The licence's PDF, in base64. 按证照标识取证照文件."""
     return await _answer(request, partial(_by_identifier, show=_file))
 
 
-@router.post("/GetCertificateDataByHolder", response_model=models.SharingAnswer, openapi_extra=_REQUEST)
+@router.post("/GetCertificateDataByHolder", response_model=models.SharingAnswer, responses=_AGE, openapi_extra=_REQUEST)
 async def data_by_holder(request: Request) -> Response:
     """The metadata of a holder's licences of a type, or of the one with a number (`certNo`). 按持证主体取证照数据."""
     return await _answer(request, partial(_by_holder, show=_data))
 
 
-@router.post("/GetCertificateFileByHolder", response_model=models.SharingAnswer, openapi_extra=_REQUEST)
+@router.post("/GetCertificateFileByHolder", response_model=models.SharingAnswer, responses=_AGE, openapi_extra=_REQUEST)
 async def file_by_holder(request: Request) -> Response:
     """The PDF of a holder's licence of a type; if there are several, `certNo` must say which. 按持证主体取证照文件."""
     return await _answer(request, partial(_by_holder, show=_file, one=True))
 
 
 async def _answer(request: Request, find: Callable[[ApiState, Asked], Any]) -> Response:
-    state = state_of(request)
+    state, at = state_of(request), now()
     try:
         asked = await _asked(request)
     except Reply as refusal:
@@ -158,18 +165,18 @@ async def _answer(request: Request, find: Callable[[ApiState, Asked], Any]) -> R
         uses.enter,
         client_id=asked.caller.client_id,
         operation=request.url.path.rpartition("/")[2],
-        licence_ids=reply.licence_ids,
+        licence_ids=tuple(row["id"] for row in reply.rows),
         reply=reply.status,
         cause=asked.cause,
         trace_id=request.state.trace_id,
     )
     await state.licensing.write(entry)
-    return _said(reply)
+    return _said(reply, await spoken_of(request, reply.rows, at))
 
 
-def _said(reply: Reply) -> Response:
+def _said(reply: Reply, headers: Mapping[str, str] | None = None) -> Response:
     message = reply.message or MESSAGES[reply.status]
-    return answer({"head": {"status": reply.status, "message": message}, "data": reply.data})
+    return answer({"head": {"status": reply.status, "message": message}, "data": reply.data}, headers=headers)
 
 
 async def _asked(request: Request) -> Asked:
@@ -215,7 +222,7 @@ async def _by_identifier(state: ApiState, asked: Asked, *, show: Callable[..., A
     code = _code(row)
     if code != FOUND:
         raise _not_usable(row, code)
-    return Reply(FOUND, await show(state, row), licence_ids=(row["id"],))
+    return Reply(FOUND, await show(state, row), rows=[row])
 
 
 async def _by_holder(state: ApiState, asked: Asked, *, show: Callable[..., Any], one: bool = False) -> Reply:
@@ -238,9 +245,8 @@ async def _by_holder(state: ApiState, asked: Asked, *, show: Callable[..., Any],
         raise _not_usable(rows[-1], _code(rows[-1]))
     if one and len(usable) > 1:
         raise Reply(MISSING, message=f"{MESSAGES[MISSING]}：该持证主体有 {len(usable)} 个此类证照，请给出 certNo")
-    ids = tuple(row["id"] for row in usable)
     shown = [await show(state, row) for row in usable]
-    return Reply(FOUND, shown[0] if one else shown, licence_ids=ids)
+    return Reply(FOUND, shown[0] if one else shown, rows=usable)
 
 
 def _check_file_type(asked: Asked) -> None:
@@ -278,4 +284,4 @@ def _not_usable(row: Row, code: int) -> Reply:
     state = states.SUPERSEDED if row["superseded_by"] is not None else row["state"]
     successor = f"，现行版本 {row['superseded_by']}" if row["superseded_by"] is not None else ""
     message = f"{MESSAGES[code]}：{states.name(state)[0]}{successor}"
-    return Reply(code, message=message, licence_ids=(row["id"],))
+    return Reply(code, message=message, rows=[row])
