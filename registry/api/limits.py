@@ -34,6 +34,8 @@ _PAGE_BYTES = 80 << 20
 _LOOKUP = "/records/lookup"
 WAITING = ("/api/v1/changes",)
 """Addresses whose readers wait for something to happen, and meanwhile take nothing but memory."""
+_IN_CODES = "/elssp/"
+"""Where a text that cannot be is answered with a code of the sharing service's own."""
 _ALWAYS = {"/healthz", "/readyz"}
 _TOLD_SECONDS = 1.0
 _PROMISED = "promised_place"
@@ -147,7 +149,7 @@ def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
             if whole and depth(text := b"".join(parts)) > JSON_DEPTH:
                 zh, en = f"JSON 嵌套超过 {JSON_DEPTH} 层。", f"The JSON nests deeper than {JSON_DEPTH} levels."
                 raise BodyRefused(Problem(INVALID_BODY, zh, en))
-            if whole and _NUL.search(text):  # no database holds it, and nobody means it
+            if whole and _NUL.search(text) and not scope["path"].startswith(_IN_CODES):  # no database holds it
                 zh, en = "JSON 文本含有 NUL（\\u0000）。", "The JSON has a text with NUL (\\u0000)."
                 raise BodyRefused(Problem(INVALID_BODY, zh, en))
         return message
