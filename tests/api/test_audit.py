@@ -186,16 +186,21 @@ def test_the_digest_is_of_the_body_too(api: Api) -> None:
     assert receipt(answer.headers)[1] == sha256(b"POST /api/v1/token\n" + body.encode()).digest()
 
 
-def test_a_request_that_made_the_hub_fail_is_on_record(api: Api, registry_url: str, monkeypatch: Any) -> None:
+def test_a_request_that_made_the_hub_fail_is_on_record_and_says_where(
+    api: Api, registry_url: str, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     reader = api.client("read:*")
 
     async def fails() -> None:
         raise RuntimeError
 
     monkeypatch.setattr(api.server._state, "datasets", fails)
-    assert reader.ask("/api/v1/datasets").status_code == 500
+    answer = reader.ask("/api/v1/datasets")
 
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal-error")
     assert last(registry_url).entry.status == 500
+    assert receipt(answer.headers) == (last(registry_url).index, last(registry_url).entry.request_digest)
+    assert f"a request failed, trace id {answer.headers['X-Request-Id']}" in caplog.text
 
 
 def test_many_at_once_each_have_an_entry_of_their_own_and_share_commits(api: Api, registry_url: str) -> None:

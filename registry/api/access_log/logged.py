@@ -7,13 +7,15 @@ the answer is about is read off the answer itself, from the members that name an
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -22,8 +24,10 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.api.failures import problem_of
 from registry.api.grants import purpose
 from registry.api.grants.quotas import Used, granted_fields, quota_used_up
+from registry.api.limits import answer_seconds, lifted
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState
@@ -117,13 +121,19 @@ class Logged:
         except Problem as problem:
             await respond(Request(scope), problem)(scope, receive, send)
             return
-        answer = _Answer(asked, send)
+        app: ApiState = scope["app"].state.api
+        seconds = answer_seconds(scope, app.settings.answer_seconds)
+        limit = asyncio.timeout(seconds)
+        answer = _Answer(asked, send, partial(lifted, limit, seconds))
         try:
-            await self._app(scope, asked.receive, answer.send)
-        except Exception:
-            if not answer.decided:
-                await answer.failed()
-            raise
+            async with limit:
+                await self._app(scope, asked.receive, answer.send)
+        except Exception as error:
+            if answer.decided:
+                raise
+            # What it did before is on record, whatever becomes of the request; the log has a limit of its own.
+            problem = problem_of(error, scope["state"]["trace_id"])
+            await respond(Request(scope), problem)(scope, asked.receive, _Answer(asked, send).send)
 
 
 class _Asked:
@@ -193,8 +203,11 @@ entry stands in the log. A part that cannot be logged breaks the answer off."""
 class _Answer:
     """An answer that is held until its first bytes are there, logged, and let go."""
 
-    def __init__(self, asked: _Asked, send: Send) -> None:
-        self._asked, self._send = asked, send
+    def __init__(
+        self, asked: _Asked, send: Send, off_time: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """``off_time``: what is done within does not count as time that the answer takes."""
+        self._asked, self._send, self._off_time = asked, send, off_time
         self._start: Message | None = None
         self._replaced = False
         self.decided = False
@@ -205,7 +218,8 @@ class _Answer:
             return
         if not self.decided and self._start is not None:
             self.decided = True
-            refusal = await self._refusal(self._start, message.get("body", b""))
+            with self._off_time():  # an answer that is ready is not given up while its entry is being written
+                refusal = await self._refusal(self._start, message.get("body", b""))
             if refusal is not None:
                 self._replaced = True
                 await respond(Request(self._asked.scope), refusal)(self._asked.scope, self._asked.receive, self._send)
@@ -219,12 +233,6 @@ class _Answer:
     def _is_further_part(self, message: Message) -> bool:
         state = self._asked.scope["state"]
         return bool(state.get(EACH_PART)) and bool(message.get("body", b"").strip()) and not self._replaced
-
-    async def failed(self) -> None:
-        """The application failed: what it did before is on record, whatever becomes of the request."""
-        self.decided = True
-        if self._asked.client is not None and self._asked.is_logged(500):
-            await self._write(500, b"")
 
     async def _refusal(self, start: Message, body: bytes) -> Problem | None:
         """Why the answer may not leave; None where it is on record, or needs none."""
