@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 import requests
+from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from registry.api.access import security
+from registry.api.access_log.logged import UNLOGGED
 from registry.api.app import create_app
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests import granting
@@ -21,6 +24,7 @@ from tests.conftest import _database
 from tests.description.city import City, city
 from tests.description.places import Place, Places
 
+Rule = Callable[..., Any] | None
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -47,6 +51,13 @@ def places(made: City) -> Places:
 def description(made: City) -> dict[str, Any]:
     found: dict[str, Any] = create_app(made.api.settings).openapi()
     return found
+
+
+@pytest.fixture(scope="module")
+def rules(made: City) -> dict[str, Rule]:
+    """Whom each address is for."""
+    routes = create_app(made.api.settings).routes
+    return {route.path: security.rule_of(route) for route in routes if isinstance(route, APIRoute)}
 
 
 def operations(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -100,14 +111,14 @@ def test_every_example_fits_its_schema(description: dict[str, Any]) -> None:
     assert seen > 500
 
 
-def test_every_example_request_succeeds_and_is_answered_as_described(
-    places: Places, description: dict[str, Any]
+def test_every_example_request_succeeds_and_is_answered_as_described_with_receipt_and_allowance(
+    places: Places, description: dict[str, Any], rules: Mapping[str, Rule]
 ) -> None:
     wrong = []
     for method, path, operation in operations(description):
         place = places.of(f"{method} {path}")
         answer = send(place, method, path, operation)
-        found = differences(description, operation, answer)
+        found = differences(description, operation, answer) + lacking(rules[path], path, answer)
         if found or answer.status_code >= 400:
             wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
     assert not wrong, "\n".join(wrong)
@@ -128,6 +139,46 @@ def test_every_optional_parameter_is_taken_as_in_its_example(places: Places, des
                 if found or answer.status_code not in {200, 404}:
                     wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_whatever_else_a_known_client_is_answered_carries_its_receipt_and_allowance(
+    made: City, places: Places, description: dict[str, Any], rules: Mapping[str, Rule]
+) -> None:
+    wrong, seen = [], set()
+    for method, path, operation in operations(description):
+        if rules[path] in {security.public, security.sharing_client}:  # who asks is said in a body
+            continue
+        nowhere = re.sub(r"\{\w+\}", "none", path)
+        answers = [made.nothing.ask(nowhere, method=method), made.everything.ask(nowhere, method=method)]
+        if method == "get":
+            answers.append(made.everything.ask(nowhere, no_such_parameter="1"))
+            place = places.of(f"{method} {path}")
+            mark = send(place, method, path, operation).headers.get("ETag")
+            if mark is not None:
+                answers.append(send(place, method, path, operation, sent={"If-None-Match": mark}))
+        seen |= {answer.status_code for answer in answers}
+        wrong += [
+            f"{method} {answer.url}: {answer.status_code} {found}"
+            for answer in answers
+            if (found := lacking(rules[path], path, answer))
+        ]
+    assert not wrong, "\n".join(wrong)
+    assert {304, 400, 403, 404} <= seen
+
+
+def test_what_is_not_described_is_not_logged_either_and_says_why(
+    rules: Mapping[str, Rule], description: dict[str, Any]
+) -> None:
+    assert rules.keys() - description["paths"].keys() <= UNLOGGED.keys()
+
+
+def lacking(rule: Rule, path: str, answer: requests.Response) -> list[str]:
+    """What an answer to a known client should carry and does not; and a receipt where nothing is logged."""
+    logged, identified = path not in UNLOGGED, rule is not security.public or path == "/api/v1/token"
+    expected = {"Shuqiao-Receipt": logged, "RateLimit": identified, "RateLimit-Policy": identified}
+    return [
+        f"{name}: {name in answer.headers}" for name, there in expected.items() if (name in answer.headers) != there
+    ]
 
 
 def examples_of(holder: Mapping[str, Any]) -> list[Any]:
@@ -152,10 +203,16 @@ def differences(description: Mapping[str, Any], operation: Mapping[str, Any], an
 
 
 def send(
-    place: Place, method: str, path: str, operation: Mapping[str, Any], optional: str | None = None
+    place: Place,
+    method: str,
+    path: str,
+    operation: Mapping[str, Any],
+    optional: str | None = None,
+    sent: Mapping[str, str] | None = None,
 ) -> requests.Response:
-    """The example request of an operation, with one of its optional parameters."""
-    target, query, headers = path, {}, {"Accept": "*/*", "Authorization": f"Bearer {place.reader.token}"}
+    """The example request of an operation, with one of its optional parameters, and further headers."""
+    target, query = path, {}
+    headers = {"Accept": "*/*", "Authorization": f"Bearer {place.reader.token}", **(sent or {})}
     for parameter in operation.get("parameters", ()):
         wanted = parameter.get("required") or parameter["name"] == optional or parameter["in"] == "header"
         if not wanted or not examples_of(parameter):
