@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 from fastapi.routing import APIRoute
 
 from registry.api.access import security
@@ -48,7 +50,11 @@ def last(url: str) -> Logged:
 
 def receipt(headers: Any) -> tuple[int, bytes]:
     """Index and request digest of a receipt."""
-    found = dict(part.strip().split("=", 1) for part in headers["Shuqiao-Receipt"].split(","))
+    return in_receipt(headers["Shuqiao-Receipt"])
+
+
+def in_receipt(text: str) -> tuple[int, bytes]:
+    found = dict(part.strip().split("=", 1) for part in text.split(","))
     assert found["process"] == f'"{logged.PROCESS}"'
     return int(found["index"]), base64.b64decode(found["request"].strip(":"))
 
@@ -293,6 +299,41 @@ def test_a_client_proves_that_its_read_stands_in_the_log(signing: Api) -> None:
     leaf = merkle.leaf_hash(proof["entry"].encode())
     path = [base64.b64decode(each) for each in proof["path"]]
     assert merkle.includes(leaf, index, checkpoint.size, path, checkpoint.root)
+
+
+def test_a_client_proves_that_each_stretch_of_a_stream_stands_in_the_log(signing: Api, registry_url: str) -> None:
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1)])
+    reader = signing.client("read:*")
+    answer = requests.get(
+        f"{signing.address}/api/v1/changes",
+        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
+        stream=True,
+        timeout=30,
+    )
+    with answer:
+        told = (json.loads(line) for line in answer.iter_lines(chunk_size=None) if line)
+        stretches: list[tuple[int, bytes]] = []
+        for number in (2, 3, 4):
+            line = next(line for line in told if "receipt" in line)
+            assert line["next"]
+            stretches.append(in_receipt(line["receipt"]))
+            feed.publish([enterprise(number)])
+    assert stretches[0] == receipt(answer.headers)
+    assert {digest for _, digest in stretches} == {sha256(b"GET /api/v1/changes\n").digest()}
+
+    newest = max(index for index, _ in stretches)
+    checkpoint = notes.opened(reader.ask("/api/v1/audit/checkpoint", covers=newest).text, keys(reader))
+    told_of = []
+    for index, digest in stretches:
+        proof = reader.get("/audit/proof/inclusion", index=index, size=checkpoint.size)
+        path = [base64.b64decode(each) for each in proof["path"]]
+        leaf = merkle.leaf_hash(proof["entry"].encode())
+        assert merkle.includes(leaf, index, checkpoint.size, path, checkpoint.root)
+        entry = json.loads(proof["entry"])
+        assert entry["request_digest"] == digest.hex()
+        told_of.append(entry["entity"])
+    assert told_of == [uscc(1), uscc(2), uscc(3)]
 
 
 def test_anyone_with_two_checkpoints_proves_that_nothing_between_was_altered(signing: Api) -> None:

@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -196,8 +197,9 @@ class _Asked:
 
 
 EACH_PART = "each_part_is_logged"
-"""Set in a request's state by a route whose answer goes on and on: each part that says something is held until its own
-entry stands in the log. A part that cannot be logged breaks the answer off."""
+"""Set in a request's state by a route whose answer goes on and on, in lines that are JSON objects: each part that says
+something is held until its own entry stands in the log, and its last line carries the receipt. A part that cannot be
+logged breaks the answer off."""
 
 
 class _Answer:
@@ -210,6 +212,7 @@ class _Answer:
         self._asked, self._send, self._off_time = asked, send, off_time
         self._start: Message | None = None
         self._replaced = False
+        self._first_receipt: str | None = None
         self.decided = False
 
     async def send(self, message: Message) -> None:
@@ -225,12 +228,17 @@ class _Answer:
                 await respond(Request(self._asked.scope), refusal)(self._asked.scope, self._asked.receive, self._send)
                 return
             await self._send(self._start)
-        elif self._is_further_part(message) and await self._write(200, message["body"]) is None:
-            raise ConnectionAbortedError("a part of the answer could not be logged")
+            if self._first_receipt is not None and self._is_part(message):
+                message = _with_receipt(message, self._first_receipt)
+        elif self._is_part(message):
+            index = await self._write(200, message["body"])
+            if index is None:
+                raise ConnectionAbortedError("a part of the answer could not be logged")
+            message = _with_receipt(message, self._receipt(index))
         if not self._replaced:
             await self._send(message)
 
-    def _is_further_part(self, message: Message) -> bool:
+    def _is_part(self, message: Message) -> bool:
         state = self._asked.scope["state"]
         return bool(state.get(EACH_PART)) and bool(message.get("body", b"").strip()) and not self._replaced
 
@@ -248,7 +256,8 @@ class _Answer:
             return used_up
         if index is None:  # the hub's own failure tells nothing of anybody
             return None if status >= 500 else Problem(NOT_LOGGED)  # noqa: PLR2004
-        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._receipt(index).encode())]
+        self._first_receipt = self._receipt(index)
+        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._first_receipt.encode())]
         return None
 
     def _receipt(self, index: int) -> str:
@@ -262,6 +271,12 @@ class _Answer:
         except LogUnavailable as error:
             _log.warning("an answer was not given, for it could not be logged: %s", error)
             return None
+
+
+def _with_receipt(part: Message, receipt: str) -> Message:
+    """A part of lines, the last of which says where the part stands in the log."""
+    lines: bytes = part["body"]
+    return {**part, "body": b'%b,"receipt":%b}\n' % (lines.removesuffix(b"}\n"), orjson.dumps(receipt))}
 
 
 def _asked_about(scope: Scope) -> Iterable[str]:
