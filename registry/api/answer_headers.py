@@ -58,7 +58,7 @@ def _of(route: APIRoute, status: HTTPStatus, *, is_named_write: bool, has_versio
     is_known = not is_public and status is not HTTPStatus.UNAUTHORIZED
     proves_itself = route.path.endswith("/token")  # and is refused by name, for what it asks
     yield _REQUEST_ID
-    if is_known:
+    if is_known or (proves_itself and status is not HTTPStatus.UNAUTHORIZED):
         yield from _LIMITS
     if route.path not in UNLOGGED and (is_known or is_good or proves_itself):
         yield from _ON_RECORD

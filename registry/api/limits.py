@@ -157,6 +157,22 @@ def limited(scope: Scope, receive: Receive, seconds: float) -> Receive:
     return receive_some
 
 
+def answer_seconds(scope: Scope, seconds: float) -> float | None:
+    """How long an answer may take to be made, and then to be sent; what changes something is not given up halfway."""
+    return seconds if scope["method"] == "GET" and not scope["path"].startswith(WAITING) else None
+
+
+@contextmanager
+def lifted(limit: asyncio.Timeout, seconds: float | None) -> Iterator[None]:
+    """Time that does not count: a limit in force is no more, and begins anew afterwards."""
+    if seconds is None or limit.expired():
+        yield
+        return
+    limit.reschedule(None)
+    yield
+    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
 def depth(text: bytes) -> int:
     """How deep a JSON text nests, at the most; what is no JSON is found out by who reads it."""
     deepest = level = 0

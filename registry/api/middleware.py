@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import re
@@ -14,8 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from registry.api import cross_origin
-from registry.api.limits import PATH_BYTES, QUERY_BYTES, WAITING, Places, limited
-from registry.api.problems import INTERNAL, INVALID_REQUEST, TOO_LONG, TOOK_TOO_LONG, Problem, respond
+from registry.api.failures import problem_of
+from registry.api.limits import PATH_BYTES, QUERY_BYTES, Places, limited
+from registry.api.problems import INVALID_REQUEST, TOO_LONG, Problem, respond
 from registry.api.settings import ApiSettings
 
 _TRACE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -57,16 +57,11 @@ class Envelope:
         try:
             with self._places.taken(path, state):
                 await self._answer(scope, path, receive, send_with_headers)
-        except (Problem, TimeoutError) as error:
-            if status:
-                raise
-            problem = error if isinstance(error, Problem) else Problem(TOOK_TOO_LONG)
-            await respond(Request(scope), problem)(scope, receive, send_with_headers)
-        except Exception:
-            logging.getLogger(__name__).exception("a request failed, trace id %s", trace_id)
+        except Exception as error:
+            problem = problem_of(error, trace_id)
             if status:
                 raise  # the answer has begun: the connection must break, or half an answer would look whole
-            await respond(Request(scope), Problem(INTERNAL))(scope, receive, send_with_headers)
+            await respond(Request(scope), problem)(scope, receive, send_with_headers)
         finally:
             _write_line(scope, status, time.perf_counter() - begun)
 
@@ -76,12 +71,7 @@ class Envelope:
             await at_once(scope, receive, send)
             return
         scope["path"] = path
-        bounded = limited(scope, receive, self._settings.body_seconds)
-        if scope["method"] != "GET" or path.startswith(WAITING):
-            await self._app(scope, bounded, send)  # what changes something is not given up halfway
-            return
-        async with asyncio.timeout(self._settings.answer_seconds):
-            await self._app(scope, bounded, send)
+        await self._app(scope, limited(scope, receive, self._settings.body_seconds), send)
 
 
 def _refusal(scope: Scope) -> Response | None:

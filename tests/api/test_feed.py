@@ -299,7 +299,7 @@ def test_a_stream_goes_on_until_the_server_ends_and_every_part_is_on_record(
         first = next(found)
         assert first["change"]["key"] == uscc(1)
         closing = next(found)
-        assert closing.keys() == {"next", "as_of", "sources"}
+        assert closing.keys() == {"next", "as_of", "sources", "receipt"}
         feed.publish([enterprise(2), enterprise(3)])
         later = [next(found), next(found)]
         assert {line["change"]["key"] for line in later} == {uscc(2), uscc(3)}
@@ -334,9 +334,9 @@ def test_every_stretch_of_a_stream_closes_with_its_time_and_the_age_of_the_data(
     assert [line.keys() for line in told] == [
         {"change", "next"},
         {"change", "next"},
-        {"next", "as_of", "sources"},
+        {"next", "as_of", "sources", "receipt"},
         {"change", "next"},
-        {"next", "as_of", "sources"},
+        {"next", "as_of", "sources", "receipt"},
     ]
     for closing in (told[2], told[4]):
         assert closing["as_of"].endswith("Z")

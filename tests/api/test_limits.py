@@ -16,6 +16,7 @@ from hypothesis import given
 from registry.api import limits
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises
+from tests.api.test_audit import last, receipt
 from tests.bulk.conftest import post
 
 LOOKUP = "/datasets/legal_entity/records/lookup"
@@ -98,7 +99,9 @@ def test_a_full_process_says_so_at_once_and_is_well_again_afterwards(
     assert reader.ask(records).status_code == 200
 
 
-def test_a_read_that_takes_too_long_altogether_is_given_up(start: Callable[..., Api], registry_url: str) -> None:
+def test_a_read_that_takes_too_long_altogether_is_given_up_and_on_record(
+    start: Callable[..., Api], registry_url: str
+) -> None:
     enterprises(registry_url).publish([enterprise(1)])
     api = start(answer_seconds=0.5)
     reader = api.client("read:legal_entity")
@@ -107,4 +110,39 @@ def test_a_read_that_takes_too_long_altogether_is_given_up(start: Callable[..., 
         answer = reader.ask("/api/v1/datasets/legal_entity/records")
     assert problem(answer) == (503, "took-too-long")
     assert answer.headers["Retry-After"]
+    assert reader.client
+    entry = last(registry_url).entry
+    assert (entry.status, entry.client, entry.dataset) == (503, reader.client.id, "legal_entity")
+    assert receipt(answer.headers) == (last(registry_url).index, entry.request_digest)
     assert post(reader, LOOKUP, {"keys": ["A"]}).status_code == 200
+
+
+def test_a_read_given_up_that_cannot_be_put_on_record_is_refused_all_the_same(
+    start: Callable[..., Api], registry_url: str
+) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    api = start(answer_seconds=0.3, access_log_seconds=0.3)
+    reader = api.client("read:legal_entity")
+    with psycopg.connect(registry_url) as connection:
+        connection.execute("LOCK TABLE registry.record_history, registry.record")
+        connection.execute("SELECT FROM registry.access_log_head FOR UPDATE")
+        answer = reader.ask("/api/v1/datasets/legal_entity/records")
+    assert problem(answer) == (503, "took-too-long")
+    assert "Shuqiao-Receipt" not in answer.headers
+    assert reader.ask("/api/v1/datasets/legal_entity/records").status_code == 200
+
+
+def test_an_answer_that_is_ready_is_not_given_up_while_its_entry_is_written(
+    start: Callable[..., Api], registry_url: str
+) -> None:
+    api = start(answer_seconds=0.3)
+    reader = api.client("read:legal_entity")
+    with psycopg.connect(registry_url) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute("SELECT FROM registry.access_log_head FOR UPDATE")
+        asked = pool.submit(reader.ask, "/api/v1/datasets")
+        assert not wait([asked], timeout=0.8).done
+        connection.rollback()
+        answer = asked.result(30)
+    assert answer.status_code == 200
+    assert receipt(answer.headers)[0] == last(registry_url).index
+    assert last(registry_url).entry.status == 200

@@ -17,7 +17,8 @@ from registry.api.clients.options import AccessOptions
 from registry.api.clients.presented import Presented
 from registry.api.problems import Problem
 from registry.storage.database import connect
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Reader
+from tests.api.test_audit import last, receipt
 
 PROXIED = AccessOptions(trusted_proxies=(ip_network("127.0.0.1"),))
 
@@ -52,7 +53,12 @@ def test_wrong_secrets_slow_down_whoever_gives_them_and_not_the_client(
     assert [each.status_code for each in answers] == [401] * WRONG_BY_CLIENT.at_once + [429]
     assert answers[-1].json()["type"] == "/problems/too-many-attempts"
     assert answers[-1].json()["error"] == "slow_down"
-    assert 0 < int(answers[-1].headers["Retry-After"]) <= WRONG_BY_CLIENT.seconds
+    wait = int(answers[-1].headers["Retry-After"])
+    assert 0 < wait <= WRONG_BY_CLIENT.seconds
+    assert answers[-1].headers["RateLimit-Policy"] == '"proofs-for-client";q=5;w=150'
+    assert answers[-1].headers["RateLimit"] == f'"proofs-for-client";r=0;t={wait}'
+    assert answers[-1].json()["violated-policies"] == ["proofs-for-client"]
+    assert "RateLimit" not in answers[0].headers, "who it is, is not known"
     assert from_address(api, bank, client.id, client.secret).status_code == 200
     # whoever has the right secret is let in also from there, where the process knows that it is right
     assert from_address(api, stranger, client.id, client.secret).status_code == 200
@@ -72,6 +78,7 @@ def test_who_tries_many_clients_is_slowed_down_as_an_address(start: Callable[...
 
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-attempts")
     assert 1 <= int(refused.headers["Retry-After"]) <= 2 * WRONG_BY_ADDRESS.seconds
+    assert refused.headers["RateLimit-Policy"] == '"proofs-from-address";q=30;w=60'
     client = clients.add(registry_url, "bank", ["operate"])
     assert from_address(first, "192.0.2.10", client.id, "wrong").status_code == 401
     with connect(registry_url) as connection:
@@ -97,7 +104,28 @@ def test_a_client_that_takes_a_token_for_each_request_is_slowed_down(api: Api, r
     answer = api.token(auth=(client.id, client.secret))
 
     assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-attempts")
-    assert int(answer.headers["Retry-After"]) >= 1
+    wait = int(answer.headers["Retry-After"])
+    assert wait >= 1
+    assert answer.headers["RateLimit-Policy"] == '"tokens";q=60;w=60'
+    assert answer.headers["RateLimit"] == f'"tokens";r=0;t={wait}'
+    entry = last(registry_url).entry
+    assert (entry.status, entry.client) == (429, client.id), "it has proven who it is"
+    assert receipt(answer.headers)[0] == last(registry_url).index
+
+
+def test_with_a_token_a_client_is_told_how_fast_it_may_ask(start: Callable[..., Api], registry_url: str) -> None:
+    api = start(access=AccessOptions(requests_per_second=7))
+    client = clients.add(registry_url, "bank", ["operate"])
+
+    given = api.token(auth=(client.id, client.secret))
+    refused = api.token(auth=(client.id, client.secret), scope="read:nothing")
+    reader = Reader(api.address, api.session, client, given.json()["access_token"])
+
+    assert (given.status_code, refused.status_code) == (200, 400)
+    for answer in (given, refused):
+        assert answer.headers["RateLimit-Policy"] == '"client";q=70;w=10'
+        assert answer.headers["RateLimit"] == '"client";r=70;t=0', "a token is counted as a token, not as a request"
+    assert reader.ask("/api/v1/batches").headers["RateLimit"] == '"client";r=69;t=1'
 
 
 def test_what_was_counted_is_swept_away_when_its_time_is_over(api: Api, registry_url: str) -> None:
@@ -127,7 +155,7 @@ def test_a_cut_connection_is_made_anew_and_nothing_is_forgotten(api: Api, regist
 def test_two_spend_no_more_than_there_is(registry_url: str) -> None:
     import asyncio  # noqa: PLC0415
 
-    async def all_at_once() -> list[float | None]:
+    async def all_at_once() -> list[attempts.Refused | None]:
         several = [attempts.Attempts(registry_url) for _ in range(4)]
         cost = attempts.wrong("client", "192.0.2.1")
         found = await asyncio.gather(*(each.spend(cost) for each in several for _ in range(5)))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 import requests
+from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from registry.api import links
+from registry.api.access import security
+from registry.api.access_log.logged import UNLOGGED
 from registry.api.app import create_app
 from registry.api.idempotency import HEADER as NAMED
 from registry.api.idempotency import NO_WRITES, REPLAYED
@@ -24,6 +27,7 @@ from tests.conftest import _database
 from tests.description.city import City, city
 from tests.description.places import Place, Places
 
+Rule = Callable[..., Any] | None
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -50,6 +54,13 @@ def places(made: City) -> Places:
 def description(made: City) -> dict[str, Any]:
     found: dict[str, Any] = create_app(made.api.settings).openapi()
     return found
+
+
+@pytest.fixture(scope="module")
+def rules(made: City) -> dict[str, Rule]:
+    """Whom each address is for."""
+    routes = create_app(made.api.settings).routes
+    return {route.path: security.rule_of(route) for route in routes if isinstance(route, APIRoute)}
 
 
 def operations(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -104,13 +115,13 @@ def test_every_example_fits_its_schema(description: dict[str, Any]) -> None:
 
 
 def test_every_example_request_succeeds_as_described_and_a_named_write_sent_again_is_answered_again(
-    places: Places, description: dict[str, Any]
+    places: Places, description: dict[str, Any], rules: Mapping[str, Rule]
 ) -> None:
     wrong = []
     for method, path, operation in operations(description):
         place = places.of(f"{method} {path}")
         answer = send(place, method, path, operation)
-        found = differences(description, operation, answer)
+        found = differences(description, operation, answer) + lacking(rules[path], path, answer)
         if NAMED in answer.request.headers:  # what is done is not done again, and answered as the first time
             again = send(place, method, path, operation)
             if (again.status_code, again.content, again.headers.get(REPLAYED)) != (
@@ -175,6 +186,46 @@ def test_every_optional_parameter_is_taken_as_in_its_example(places: Places, des
                 if found or answer.status_code not in {200, 404}:
                     wrong.append(f"{method} {answer.url}: {answer.status_code} {found} {answer.text[:300]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_whatever_else_a_known_client_is_answered_carries_its_receipt_and_allowance(
+    made: City, places: Places, description: dict[str, Any], rules: Mapping[str, Rule]
+) -> None:
+    wrong, seen = [], set()
+    for method, path, operation in operations(description):
+        if rules[path] in {security.public, security.sharing_client}:  # who asks is said in a body
+            continue
+        nowhere = re.sub(r"\{\w+\}", "none", path)
+        answers = [made.nothing.ask(nowhere, method=method), made.everything.ask(nowhere, method=method)]
+        if method == "get":
+            answers.append(made.everything.ask(nowhere, no_such_parameter="1"))
+            place = places.of(f"{method} {path}")
+            mark = send(place, method, path, operation).headers.get("ETag")
+            if mark is not None:
+                answers.append(send(place, method, path, operation, **{"If-None-Match": mark}))
+        seen |= {answer.status_code for answer in answers}
+        wrong += [
+            f"{method} {answer.url}: {answer.status_code} {found}"
+            for answer in answers
+            if (found := lacking(rules[path], path, answer))
+        ]
+    assert not wrong, "\n".join(wrong)
+    assert {304, 400, 403, 404} <= seen
+
+
+def test_what_is_not_described_is_not_logged_either_and_says_why(
+    rules: Mapping[str, Rule], description: dict[str, Any]
+) -> None:
+    assert rules.keys() - description["paths"].keys() <= UNLOGGED.keys()
+
+
+def lacking(rule: Rule, path: str, answer: requests.Response) -> list[str]:
+    """What an answer to a known client should carry and does not; and a receipt where nothing is logged."""
+    logged, identified = path not in UNLOGGED, rule is not security.public or path == "/api/v1/token"
+    expected = {"Shuqiao-Receipt": logged, "RateLimit": identified, "RateLimit-Policy": identified}
+    return [
+        f"{name}: {name in answer.headers}" for name, there in expected.items() if (name in answer.headers) != there
+    ]
 
 
 def examples_of(holder: Mapping[str, Any]) -> list[Any]:

@@ -105,10 +105,12 @@ def others(connection: psycopg.Connection) -> int:
     ).rowcount
 
 
-def until(condition: Callable[[], bool], alive: Callable[[], bool] = lambda: True, seconds: float = 60) -> None:
-    """Wait for a condition; fails when what should bring it about is no longer alive."""
+def until(
+    condition: Callable[[], bool], alive: Callable[[], bool] = lambda: True, seconds: float = 60, *, pause: float = 0.01
+) -> None:
+    """Wait for a condition; fails when what should bring it about is no longer alive. ``pause``: between two looks."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         assert alive(), "the process that should have come here has ended"
-        time.sleep(0.01)
+        time.sleep(pause)

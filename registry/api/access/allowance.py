@@ -37,19 +37,27 @@ class Allowances:
 
     def take(self, client_id: str, own: int | None) -> Headers:
         """One request of a client; the headers that tell what is left. Raises Problem when nothing is."""
+        bucket = self._filled(client_id, own)
+        per_second, left = bucket.per_second, bucket.left
+        if left < 1:
+            raise _too_many(per_second, (1 - left) / per_second, _headers(bucket, 0, (1 - left) / per_second))
+        bucket.left = left - 1
+        return _told(bucket)
+
+    def told(self, client_id: str, own: int | None) -> Headers:
+        """What a client has left, for an answer to a request that is counted elsewhere."""
+        return _told(self._filled(client_id, own))
+
+    def _filled(self, client_id: str, own: int | None) -> _Bucket:
+        """A client's bucket, with what has flowed in until now."""
         per_second = own or self._per_second
         now = self._clock()
         bucket = self._buckets.get(client_id)
         if bucket is None or bucket.per_second != per_second:
             bucket = self._new(client_id, per_second, now)
-        whole = per_second * WINDOW_SECONDS
-        left = min(whole, bucket.left + (now - bucket.at) * per_second)
+        bucket.left = min(per_second * WINDOW_SECONDS, bucket.left + (now - bucket.at) * per_second)
         bucket.at = now
-        if left < 1:
-            bucket.left = left
-            raise _too_many(per_second, (1 - left) / per_second, _headers(bucket, 0, (1 - left) / per_second))
-        bucket.left = left = left - 1
-        return _headers(bucket, int(left), (whole - left) / per_second)
+        return bucket
 
     def _new(self, client_id: str, per_second: int, now: float) -> _Bucket:
         if len(self._buckets) >= MOST_CLIENTS:
@@ -58,6 +66,11 @@ class Allowances:
         bucket = _Bucket(per_second, whole, now, b'"client";q=%d;w=%d' % (whole, WINDOW_SECONDS))
         self._buckets[client_id] = bucket
         return bucket
+
+
+def _told(bucket: _Bucket) -> Headers:
+    missing = bucket.per_second * WINDOW_SECONDS - bucket.left
+    return _headers(bucket, int(bucket.left), missing / bucket.per_second)
 
 
 def _headers(bucket: _Bucket, left: int, seconds: float) -> Headers:

@@ -7,23 +7,28 @@ the answer is about is read off the answer itself, from the members that name an
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from registry.api.failures import problem_of
 from registry.api.grants import purpose
 from registry.api.grants.quotas import Used, granted_fields, quota_used_up
+from registry.api.limits import answer_seconds, lifted
 from registry.api.problems import NOT_LOGGED, Problem, respond
 from registry.api.representations import now
 from registry.api.state import ApiState
@@ -117,13 +122,19 @@ class Logged:
         except Problem as problem:
             await respond(Request(scope), problem)(scope, receive, send)
             return
-        answer = _Answer(asked, send)
+        app: ApiState = scope["app"].state.api
+        seconds = answer_seconds(scope, app.settings.answer_seconds)
+        limit = asyncio.timeout(seconds)
+        answer = _Answer(asked, send, partial(lifted, limit, seconds))
         try:
-            await self._app(scope, asked.receive, answer.send)
-        except Exception:
-            if not answer.decided:
-                await answer.failed()
-            raise
+            async with limit:
+                await self._app(scope, asked.receive, answer.send)
+        except Exception as error:
+            if answer.decided:
+                raise
+            # What it did before is on record, whatever becomes of the request; the log has a limit of its own.
+            failure = problem_of(error, scope["state"]["trace_id"])
+            await respond(Request(scope), failure)(scope, asked.receive, _Answer(asked, send).send)
 
 
 class _Asked:
@@ -186,17 +197,22 @@ class _Asked:
 
 
 EACH_PART = "each_part_is_logged"
-"""Set in a request's state by a route whose answer goes on and on: each part that says something is held until its own
-entry stands in the log. A part that cannot be logged breaks the answer off."""
+"""Set in a request's state by a route whose answer goes on and on, in lines that are JSON objects: each part that says
+something is held until its own entry stands in the log, and its last line carries the receipt. A part that cannot be
+logged breaks the answer off."""
 
 
 class _Answer:
     """An answer that is held until its first bytes are there, logged, and let go."""
 
-    def __init__(self, asked: _Asked, send: Send) -> None:
-        self._asked, self._send = asked, send
+    def __init__(
+        self, asked: _Asked, send: Send, off_time: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """``off_time``: what is done within does not count as time that the answer takes."""
+        self._asked, self._send, self._off_time = asked, send, off_time
         self._start: Message | None = None
         self._replaced = False
+        self._first_receipt: str | None = None
         self.decided = False
 
     async def send(self, message: Message) -> None:
@@ -205,26 +221,26 @@ class _Answer:
             return
         if not self.decided and self._start is not None:
             self.decided = True
-            refusal = await self._refusal(self._start, message.get("body", b""))
+            with self._off_time():  # an answer that is ready is not given up while its entry is being written
+                refusal = await self._refusal(self._start, message.get("body", b""))
             if refusal is not None:
                 self._replaced = True
                 await respond(Request(self._asked.scope), refusal)(self._asked.scope, self._asked.receive, self._send)
                 return
             await self._send(self._start)
-        elif self._is_further_part(message) and await self._write(200, message["body"]) is None:
-            raise ConnectionAbortedError("a part of the answer could not be logged")
+            if self._first_receipt is not None and self._is_part(message):
+                message = _with_receipt(message, self._first_receipt)
+        elif self._is_part(message):
+            index = await self._write(200, message["body"])
+            if index is None:
+                raise ConnectionAbortedError("a part of the answer could not be logged")
+            message = _with_receipt(message, self._receipt(index))
         if not self._replaced:
             await self._send(message)
 
-    def _is_further_part(self, message: Message) -> bool:
+    def _is_part(self, message: Message) -> bool:
         state = self._asked.scope["state"]
         return bool(state.get(EACH_PART)) and bool(message.get("body", b"").strip()) and not self._replaced
-
-    async def failed(self) -> None:
-        """The application failed: what it did before is on record, whatever becomes of the request."""
-        self.decided = True
-        if self._asked.client is not None and self._asked.is_logged(500):
-            await self._write(500, b"")
 
     async def _refusal(self, start: Message, body: bytes) -> Problem | None:
         """Why the answer may not leave; None where it is on record, or needs none."""
@@ -240,7 +256,8 @@ class _Answer:
             return used_up
         if index is None:  # the hub's own failure tells nothing of anybody
             return None if status >= 500 else Problem(NOT_LOGGED)  # noqa: PLR2004
-        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._receipt(index).encode())]
+        self._first_receipt = self._receipt(index)
+        start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._first_receipt.encode())]
         return None
 
     def _receipt(self, index: int) -> str:
@@ -254,6 +271,12 @@ class _Answer:
         except LogUnavailable as error:
             _log.warning("an answer was not given, for it could not be logged: %s", error)
             return None
+
+
+def _with_receipt(part: Message, receipt: str) -> Message:
+    """A part of lines, the last of which says where the part stands in the log."""
+    lines: bytes = part["body"]
+    return {**part, "body": b'%b,"receipt":%b}\n' % (lines.removesuffix(b"}\n"), orjson.dumps(receipt))}
 
 
 def _asked_about(scope: Scope) -> Iterable[str]:

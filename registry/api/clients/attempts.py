@@ -29,8 +29,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """So many at once, then one each so many seconds."""
+    """So many at once, then one each so many seconds; named as ``RateLimit`` names it."""
 
+    name: str
     at_once: int
     seconds: float
 
@@ -40,11 +41,11 @@ class Pace:
         return self.at_once * self.seconds
 
 
-WRONG_BY_CLIENT = Pace(5, 30)
+WRONG_BY_CLIENT = Pace("proofs-for-client", 5, 30)
 """Wrong proofs for one client from one address."""
-WRONG_BY_ADDRESS = Pace(30, 2)
+WRONG_BY_ADDRESS = Pace("proofs-from-address", 30, 2)
 """Wrong proofs from one address, for whichever client."""
-TOKENS = Pace(60, 1)
+TOKENS = Pace("tokens", 60, 1)
 """Tokens given to one client."""
 
 
@@ -54,6 +55,14 @@ class Spending:
 
     subject: bytes
     pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing is left of one; the seconds after which it is worth trying."""
+
+    pace: Pace
+    seconds: float
 
 
 def wrong(client_id: str, address: str) -> tuple[Spending, Spending]:
@@ -82,8 +91,8 @@ class Attempts:
         self._connection: psycopg.Connection | None = None
         self._waiting = 0
 
-    async def spend(self, spendings: Sequence[Spending]) -> float | None:
-        """Spend all of them, or none: then the seconds after which it is worth trying. Raises Problem, ReadError."""
+    async def spend(self, spendings: Sequence[Spending]) -> Refused | None:
+        """Spend all of them, or none: then the one that stands in the way. Raises Problem, ReadError."""
         return await self._do(lambda connection: _spend(connection, spendings))
 
     async def give_back(self, spendings: Sequence[Spending]) -> None:
@@ -134,21 +143,22 @@ class Attempts:
             self._connection = None
 
 
-def _spend(connection: psycopg.Connection, spendings: Sequence[Spending]) -> float | None:
+def _spend(connection: psycopg.Connection, spendings: Sequence[Spending]) -> Refused | None:
     """In one order, so that two who spend the same wait for each other one way round."""
-    wait: float | None = None
+    refused: Refused | None = None
     with connection.transaction() as transaction:
         connection.execute("SET LOCAL synchronous_commit = off")
         for each in sorted(spendings, key=lambda spending: spending.subject):
             wait = _spend_one(connection, each)
             if wait is not None:
+                refused = Refused(each.pace, wait)
                 raise psycopg.Rollback(transaction)
         connection.execute(
             "DELETE FROM registry.token_pace WHERE subject IN (SELECT subject FROM registry.token_pace"
             " WHERE spent_until < now() ORDER BY spent_until LIMIT %s FOR UPDATE SKIP LOCKED)",
             (_SWEPT,),
         )
-    return wait
+    return refused
 
 
 def _spend_one(connection: psycopg.Connection, spending: Spending) -> float | None:

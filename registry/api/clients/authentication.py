@@ -61,9 +61,10 @@ class Authentication:
             proven = await self._by_secret(given, address)
         else:
             proven = await self._by_certificate(request, given, address)
-        wait = await self._tried.spend(attempts.token(proven.client.id))
-        if wait is not None:
-            raise oauth.too_often(wait)
+        request.state.client_id = proven.client.id  # whatever it is answered from here on is on record
+        refused = await self._tried.spend(attempts.token(proven.client.id))
+        if refused is not None:
+            raise oauth.too_often(refused)
         return proven
 
     async def _by_secret(self, given: Credentials, address: str) -> Proven:
@@ -73,9 +74,9 @@ class Authentication:
         if client and any(hmac.compare_digest(digest, self._right.get(each.id, b"")) for each in hashes):
             return Proven(client)
         cost = attempts.wrong(given.client_id, address)
-        wait = await self._tried.spend(cost)
-        if wait is not None:
-            raise oauth.too_often(wait)
+        refused = await self._tried.spend(cost)
+        if refused is not None:
+            raise oauth.too_often(refused)
         right = await self._matching(given.secret, hashes)
         if client is None or right is None:
             raise oauth.unproven()
@@ -149,8 +150,8 @@ class Authentication:
 
     async def _wrong(self, client_id: str, address: str) -> Exception:
         """What a wrong proof is answered with, once it has been paid for."""
-        wait = await self._tried.spend(attempts.wrong(client_id, address))
-        return oauth.unproven() if wait is None else oauth.too_often(wait)
+        refused = await self._tried.spend(attempts.wrong(client_id, address))
+        return oauth.unproven() if refused is None else oauth.too_often(refused)
 
 
 @lru_cache(maxsize=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
 from fastapi import Request
 
+from registry.api.clients.attempts import Refused
 from registry.api.problems import INVALID_CLIENT, INVALID_REQUEST, TOO_MANY_ATTEMPTS, Problem, ProblemType
 
 FORM = "application/x-www-form-urlencoded"
@@ -77,18 +79,25 @@ def unproven() -> Problem:
     )
 
 
-def too_often(seconds: float) -> Problem:
-    """Asked again too soon; when it is worth trying."""
-    whole = max(1, math.ceil(seconds))
+def too_often(refused: Refused) -> Problem:
+    """Asked again too soon; of what there is no more, and when it is worth trying."""
+    whole, pace = max(1, math.ceil(refused.seconds)), refused.pace
     return problem(
         TOO_MANY_ATTEMPTS,
         "slow_down",
         f"请求令牌过于频繁，请在 {whole} 秒后重试。",
         f"Tokens are asked for too often from here; try again in {whole} seconds.",
-        headers={"Retry-After": str(whole)},
+        headers={
+            "Retry-After": str(whole),
+            "RateLimit-Policy": f'"{pace.name}";q={pace.at_once};w={pace.whole:.0f}',
+            "RateLimit": f'"{pace.name}";r=0;t={whole}',
+        },
+        members={"violated-policies": [pace.name]},
     )
 
 
-def problem(kind: ProblemType, error: str, zh: str, en: str, **more: Any) -> Problem:
+def problem(
+    kind: ProblemType, error: str, zh: str, en: str, *, members: Mapping[str, Any] | None = None, **more: Any
+) -> Problem:
     """Problem details with the members of an OAuth 2.0 error."""
-    return Problem(kind, zh, en, members={"error": error, "error_description": en}, **more)
+    return Problem(kind, zh, en, members={"error": error, "error_description": en, **(members or {})}, **more)

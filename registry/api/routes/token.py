@@ -65,7 +65,7 @@ async def issue(request: Request) -> Response:
     state = state_of(request)
     proven = await state.authentication.prove(request, oauth.credentials_of(request, form))
     client = proven.client
-    request.state.client_id = client.id
+    request.state.rate_limit = state.allowances.told(client.id, client.requests_per_second)
     granted = client.scopes | await _readable(request, client)
     scopes = set(form["scope"].split()) if form.get("scope") else set(granted)
     if missing := sorted(scopes - granted):
