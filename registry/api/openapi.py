@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from registry.api.idempotency import HEADER, LONGEST, NO_WRITES
 from registry.api.licences import models as licence_models
 from registry.api.models import ProblemDetails
 from registry.api.problems import ProblemType, body
+from registry.api.representations import AGE, AS_OF
 from registry.api.subscriptions import models as subscription_models
 
 _COMMON = (
@@ -80,7 +81,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods:
-                _describe_operation(found["paths"][route.path_format][method.lower()], route)
+                operation = found["paths"][route.path_format][method.lower()]
+                _describe_operation(operation, route)
+                _say_of_when(operation, found["components"]["schemas"])
     found["components"]["headers"] = answer_headers.components()
     links.add(found)
     examples.add(found)
@@ -101,6 +104,16 @@ def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
         operation["responses"][str(status)] = _response(kinds, route)
     has_versions = problems.VERSION_ENDED in possible
     answer_headers.add(operation, route, is_named_write=is_named_write(route), has_versions=has_versions)
+
+
+def _say_of_when(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
+    """An answer in JSON that has no ``as_of`` of its own has it above, unless it is a document, kept by its ETag."""
+    for status, answer in operation["responses"].items():
+        shape = answer.get("content", {}).get("application/json", {}).get("schema")
+        if status < "300" and shape and "ETag" not in answer["headers"]:
+            members = shapes.get(shape.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+            if "as_of" not in members:
+                answer.setdefault("headers", {}).setdefault(AS_OF, AGE[AS_OF])
 
 
 def summary(description: str) -> str:

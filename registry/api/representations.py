@@ -18,8 +18,11 @@ from registry.storage.reads.pool import Row
 
 
 def answer(content: Any, *, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
-    """JSON, times in UTC."""
-    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, headers, "application/json")
+    """JSON, times in UTC. Of when it is stands in its ``as_of``, or else above it."""
+    said = headers or {}
+    if AS_OF not in said and "as_of" not in content:
+        said = {**said, **spoken(now())}
+    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, said, "application/json")
 
 
 def now() -> datetime:

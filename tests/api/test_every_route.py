@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import requests
 from fastapi.routing import APIRoute
@@ -55,31 +54,3 @@ def test_every_address_refuses_methods_that_it_has_not_and_says_which_it_has(api
             assert answer.status_code == 405, path
             assert methods <= set(answer.headers["Allow"].split(", ")), path
             assert answer.json()["type"] == "/problems/method-not-allowed", path
-
-
-def test_every_answer_with_records_says_of_when_it_is_and_how_old_the_data(settings: ApiSettings) -> None:
-    description = create_app(settings).openapi()
-    shapes = description["components"]["schemas"]
-    seen = 0
-    for path, operations in description["paths"].items():
-        for operation in operations.values():
-            for status in ("200", "201"):
-                content = operation["responses"].get(status, {}).get("content", {}).get("application/json", {})
-                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-                if not {"Record", "Change"} & _reached(shapes, name):
-                    continue
-                seen += 1
-                members = {each for inner in _reached(shapes, name) for each in shapes[inner].get("properties", {})}
-                assert {"as_of", "sources"} <= members, path
-    assert seen >= 6
-
-
-def _reached(shapes: dict[str, Any], name: str) -> set[str]:
-    """The shapes that one has in it, itself too."""
-    found: set[str] = set()
-    left = {name} & shapes.keys()
-    while left:
-        one = left.pop()
-        found.add(one)
-        left |= set(re.findall(r"#/components/schemas/(\w+)", str(shapes[one]))) - found
-    return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from registry.api.app import create_app
 from registry.api.clients import clients
 from registry.intake.batches import DatasetEntry
 from registry.intake.errors import IntakeError
@@ -61,6 +62,51 @@ def test_a_compatible_version_is_shown_without_its_new_fields(api: Api, registry
     assert 'rel="deprecation"' in old.headers["Link"]
     for path in (f"{RECORDS}/1", f"{RECORDS}/1/history", f"/api/v1/entities/{uscc(1)}", "/api/v1/changes"):
         assert "area" not in reader.ask(path).text, path
+
+
+def test_whoever_reads_an_old_version_is_told_at_every_address_until_when(api: Api, registry_url: str) -> None:
+    outlets(registry_url, 1).publish([first()])
+    reader = granted(api, 1)
+    outlets(registry_url, 2).publish([first(area="east")])
+    outlet = "/api/v1/datasets/outlet"
+    signed_in = {"Authorization": f"Bearer {reader.token}"}
+    looked_up = reader.session.post(
+        f"{api.address}{RECORDS}/lookup", json={"keys": ["1"]}, headers=signed_in, timeout=30
+    )
+    export = reader.ask(f"{outlet}/exports", method="POST")
+    made = f"{outlet}/exports/{export.json()['id']}"
+    mark = reader.ask(f"{RECORDS}/1").headers["ETag"]
+    answers = {
+        "datasets/{dataset}/exports post": export,
+        "datasets/{dataset}/exports": reader.ask(f"{outlet}/exports"),
+        "datasets/{dataset}/exports/{export}": reader.ask(made),
+        "datasets/{dataset}/exports/{export}/parts/{part}": reader.ask(f"{made}/parts/0"),
+        "datasets/{dataset}/exports/{export}/sha256sums": reader.ask(f"{made}/sha256sums"),
+        "datasets/{dataset}/counts": reader.ask(f"{outlet}/counts", by="kind"),
+        "datasets/{dataset}/records": reader.ask(RECORDS),
+        "datasets/{dataset}/records/lookup post": looked_up,
+        "datasets/{dataset}/records/{key}": reader.ask(f"{RECORDS}/1"),
+        "datasets/{dataset}/records/{key} again": reader.ask(f"{RECORDS}/1", headers={"If-None-Match": mark}),
+        "datasets/{dataset}/records/{key}/history": reader.ask(f"{RECORDS}/1/history"),
+        "entities/{entity}": reader.ask(f"/api/v1/entities/{uscc(1)}"),
+        "changes": reader.ask("/api/v1/changes"),
+    }
+
+    statuses = {each: answer.status_code for each, answer in answers.items()}
+    assert {each: status for each, status in statuses.items() if status not in {200, 201, 304}} == {}
+    assert [each for each, answer in answers.items() if not {"Deprecation", "Sunset"} <= answer.headers.keys()] == []
+    assert declared(api) == {each.split()[0] for each in answers}
+
+
+def declared(api: Api) -> set[str]:
+    """The addresses with records whose answers may say that a version is old, after ``/api/v1/``."""
+    return {
+        path.removeprefix("/api/v1/")
+        for path, methods in create_app(api.settings).openapi()["paths"].items()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status < "300" and "Deprecation" in answer.get("headers", {}) and "/subscriptions" not in path
+    }
 
 
 def test_an_incompatible_version_is_shown_as_its_file_says(api: Api, registry_url: str) -> None:

@@ -21,6 +21,7 @@ from registry.api.access_log.logged import UNLOGGED
 from registry.api.app import create_app
 from registry.api.idempotency import HEADER as NAMED
 from registry.api.idempotency import NO_WRITES, REPLAYED
+from registry.api.representations import AGE, AS_OF, READ_AT
 from shuqiao.stack.postgres import EmbeddedPostgres
 from tests import granting
 from tests.conftest import _database
@@ -121,7 +122,9 @@ def test_every_example_request_succeeds_as_described_and_a_named_write_sent_agai
     for method, path, operation in operations(description):
         place = places.of(f"{method} {path}")
         answer = send(place, method, path, operation)
-        found = differences(description, operation, answer) + lacking(rules[path], path, answer)
+        found = (
+            differences(description, operation, answer) + lacking(rules[path], path, answer) + timeless(path, answer)
+        )
         if NAMED in answer.request.headers:  # what is done is not done again, and answered as the first time
             again = send(place, method, path, operation)
             if (again.status_code, again.content, again.headers.get(REPLAYED)) != (
@@ -228,6 +231,59 @@ def lacking(rule: Rule, path: str, answer: requests.Response) -> list[str]:
     ]
 
 
+DOCUMENT = "a document that says itself from when to when it is good, or of a version that does not change"
+OWN = "what the hub did or was asked itself; it was read from no source"
+NO_MOMENT = {
+    "/.well-known/did.json": DOCUMENT,
+    "/.well-known/jwks.json": DOCUMENT,
+    "/api/v1/audit/checkpoint": DOCUMENT,
+    "/api/v1/audit/keys": DOCUMENT,
+    "/catalogue.": DOCUMENT,
+    "/contexts/": DOCUMENT,
+    "/issuers/": DOCUMENT,
+    "/licences/": "sends on to where the licence is shown",
+    "/root.pem": DOCUMENT,
+    "/schemas/": DOCUMENT,
+    "/status/": DOCUMENT,
+    "/trust-list.json": DOCUMENT,
+}
+"""Where an answer does not say for when it speaks, and why."""
+NO_AGE = NO_MOMENT | {
+    "/.well-known/": OWN,
+    "/api/v1/audit/": OWN,
+    "/api/v1/batches": "what was pulled, and when: the ages themselves",
+    "/api/v1/credit/cases": OWN,
+    "/api/v1/credit/consents": OWN,
+    "/api/v1/credit/matches": OWN,
+    "/api/v1/credit/reports/": "says what was printed once",
+    "/api/v1/enterprises/{enterprise}/consent-uses": OWN,
+    "/api/v1/grants": OWN,
+    "/api/v1/quarantine": "what was refused, with the batch and the day it came with",
+    "/api/v1/subscriptions": OWN,
+    "/api/v1/token": OWN,
+    "/credentials/": OWN,
+    "/healthz": OWN,
+    "/presentations/": OWN,
+    "/problems": OWN,
+    "/readyz": OWN,
+}
+"""Where an answer does not say how old the data is, and why."""
+
+
+def timeless(path: str, answer: requests.Response) -> list[str]:
+    """Of when the answer is, and how old the data: what of this is not said, or said against the lists above."""
+    if not answer.content and answer.ok:
+        return []
+    text = answer.text if "json" in answer.headers["Content-Type"] else ""
+    says_moment = AS_OF in answer.headers or '"as_of":' in text
+    says_age = READ_AT in answer.headers or re.search(r'"(oldest_)?read_at":', text) is not None
+    return [
+        f"says {what}: {said}"
+        for what, said, unsaid in (("of when it is", says_moment, NO_MOMENT), ("how old it is", says_age, NO_AGE))
+        if said == any(path.startswith(start) for start in unsaid)
+    ]
+
+
 def examples_of(holder: Mapping[str, Any]) -> list[Any]:
     listed = holder.get("examples", {})
     found = [each["value"] for each in listed.values()] if isinstance(listed, Mapping) else list(listed)
@@ -256,7 +312,7 @@ SOMETIMES = {"Deprecation", "Sunset", REPLAYED}
 
 def headers_amiss(description: Mapping[str, Any], declared: Mapping[str, Any], answer: requests.Response) -> list[str]:
     """What is sent and not declared, or declared and not sent with a good answer."""
-    known, said = description["components"]["headers"], declared.get("headers", {})
+    known, said = description["components"]["headers"].keys() | AGE.keys(), declared.get("headers", {})
     sent = {name for name in known if name in answer.headers}
     expected = {name for name in said if name in known} - SOMETIMES if answer.ok else set()
     return [f"{name} is not declared" for name in sent - set(said)] + [

@@ -19,7 +19,7 @@ from registry.api.bulk import forms, models
 from registry.api.bulk.about import name_entities
 from registry.api.bulk.forms import CannotStand, Form
 from registry.api.problems import EXPORT_ENDED, NOT_ACCEPTABLE, NOT_FOUND, TOO_MANY_EXPORTS, Problem
-from registry.api.representations import AGE, answer, now, sources, spoken
+from registry.api.representations import AGE, READ_AT, age, answer, now, sources, spoken
 from registry.api.routes.changes import cursor as feed_cursor
 from registry.api.state import ApiState, state_of
 from registry.storage import exports as kept
@@ -83,7 +83,7 @@ async def begin(request: Request, found: GrantedDataset, wanted: models.ExportWa
     return answer(_content(found, made, []), status=201, headers={"Location": _href(found, made)})
 
 
-@router.get("", response_model=models.ExportList)
+@router.get("", response_model=models.ExportList, responses={200: {"headers": {READ_AT: AGE[READ_AT]}}})
 async def listed(request: Request, found: GrantedDataset) -> Response:
     """The client's own exports of the dataset that are not over, the newest first. 导出列表."""
     at = now()
@@ -93,7 +93,7 @@ async def listed(request: Request, found: GrantedDataset) -> Response:
          "href": _href(found, each)}
         for each in there
     ]  # fmt: skip
-    return answer({"as_of": at, "exports": brief})
+    return answer({"as_of": at, "exports": brief}, headers=age(found.dataset))
 
 
 @router.get("/{export}", response_model=models.Export)

@@ -77,7 +77,7 @@ async def answered(
 ) -> Response:
     """A report in a form: JSON as it is, or a PDF, for which it gets a number. Raises Problem."""
     if form == JSON:
-        return answer(report, headers={"Vary": "Accept"})
+        return answer(report, headers={"Vary": "Accept"} | _of_when(report, datasets))
     return await document(state_of(request), report, datasets, asked_by=asked_by, only=only)
 
 
@@ -101,8 +101,11 @@ async def document(
         ),
         drawing=True,
     )
-    age = spoken(report["as_of"], *(datasets[name] for name in report["sources"]))
-    return Response(body, headers=_headers(issued, base) | age, media_type=PDF)
+    return Response(body, headers=_headers(issued, base) | _of_when(report, datasets), media_type=PDF)
+
+
+def _of_when(report: Mapping[str, Any], datasets: Datasets) -> dict[str, str]:
+    return spoken(report["as_of"], *(datasets[name] for name in report["sources"]))
 
 
 def _headers(issued: IssuedReport, base: str) -> dict[str, str]:
