@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from registry.api.credit.models import SOURCE
 from registry.api.models import Answer, Source, Title
 
 _PENALTIES: dict[str, Any] = {
@@ -72,18 +73,7 @@ class EnterpriseEvaluation(Answer):
                     "uscc": "91310000MA1FL00A0Q",
                     "found_by": "uscc",
                     "as_of": "2026-11-23T05:36:52Z",
-                    "sources": {
-                        "administrative_penalty": [
-                            {
-                                "connector": "credit.penalties",
-                                "department": "credit",
-                                "read_at": "2026-11-23T05:30:00Z",
-                                "age_seconds": 412,
-                                "freshness_seconds": 7200,
-                                "late": False,
-                            }
-                        ]
-                    },
+                    "sources": {"administrative_penalty": [SOURCE]},
                     "title": {
                         "zh": "企业公共信用综合评价（示例）",
                         "en": "Public credit evaluation of enterprises (example)",

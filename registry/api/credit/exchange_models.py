@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from registry.api.credit.models import Reason
+from registry.api.credit.models import SOURCE, Reason
 from registry.api.models import Answer, Source, with_example
 
 _AT = "2026-11-23T05:36:52Z"
-_SOURCES: dict[str, Any] = {
-    "administrative_penalty": [
-        {
-            "connector": "credit.penalties",
-            "department": "credit",
-            "read_at": "2026-11-23T05:30:00Z",
-            "age_seconds": 412,
-            "freshness_seconds": 7200,
-            "late": False,
-        }
-    ]
-}
+_SOURCES = {"administrative_penalty": [SOURCE]}
 
 
 class RowProblem(Answer):

@@ -28,7 +28,7 @@ _REGISTRATION = _ORIGIN | {
     "department": "market-supervision",
     "connector": "market-supervision.enterprise",
 }
-_SOURCE: dict[str, Any] = {
+SOURCE: dict[str, Any] = {
     "connector": "credit.penalties",
     "department": "credit",
     "read_at": "2026-11-23T05:30:00Z",
@@ -36,11 +36,12 @@ _SOURCE: dict[str, Any] = {
     "freshness_seconds": 7200,
     "late": False,
 }
+"""A source in examples."""
 _COMPARED: dict[str, Any] = {
     "legal_entity": [
-        _SOURCE | {"connector": "market-supervision.enterprise", "department": "market-supervision"},
+        SOURCE | {"connector": "market-supervision.enterprise", "department": "market-supervision"},
     ],
-    "tax_registration": [_SOURCE | {"connector": "tax.taxpayers", "department": "tax"}],
+    "tax_registration": [SOURCE | {"connector": "tax.taxpayers", "department": "tax"}],
 }
 _SHOWN: dict[str, Any] = {
     "dataset": "administrative_penalty",
@@ -159,7 +160,7 @@ class EnterpriseFile(Answer):
         uscc=_USCC,
         found_by="registration_number",
         as_of=_AT,
-        sources={"administrative_penalty": [_SOURCE]},
+        sources={"administrative_penalty": [SOURCE]},
         edition="1",
         fields={
             "name": {
@@ -254,7 +255,7 @@ _RECORD_EXAMPLE: dict[str, Any] = {
     "day": "2026-11-23",
     "reader": "department",
     "catalogue": "2024",
-    "sources": {"administrative_penalty": [_SOURCE]},
+    "sources": {"administrative_penalty": [SOURCE]},
     "records": [_SHOWN],
     "left_out": ["city_honours"],
     "evaluations": [
@@ -372,7 +373,7 @@ class Measures(Answer):
         applies=[_MEASURE | {"because": [_HOLDING]}],
         withheld=[],
         lists=[_HOLDING],
-        sources={"abnormal_operation": [_SOURCE]},
+        sources={"abnormal_operation": [SOURCE]},
         missing=["tax_credit_rating"],
     )
 
@@ -475,9 +476,7 @@ class Finding(Answer):
 class FindingPage(Answer):
     """Findings, in the order in which they were made."""
 
-    model_config = with_example(
-        as_of=_AT, sources={"administrative_penalty": [_SOURCE]}, findings=[_FINDING], next=None
-    )
+    model_config = with_example(as_of=_AT, sources={"administrative_penalty": [SOURCE]}, findings=[_FINDING], next=None)
 
     as_of: datetime
     sources: dict[str, list[Source]] = Field(description="Of the datasets in which such things are sought")
