@@ -289,7 +289,7 @@ def _by_the_new_key(hub: Hub) -> str:
             tokens.append(hub.token())
         return _key_of(tokens[-1]) == _signing(hub)
 
-    until(found, pause=0.2)  # a client is given so many tokens a minute
+    until(found, pause=0.5)  # a client is given one token a second, and some at first
     return tokens[-1]
 
 
