@@ -25,7 +25,7 @@ from registry.api.idempotency import Idempotent
 from registry.api.limits import BodyRefused
 from registry.api.middleware import Envelope
 from registry.api.openapi import describe
-from registry.api.problems import Problem, parameter_error, respond
+from registry.api.problems import Problem, respond
 from registry.api.representations import answer
 from registry.api.routes import (
     audit,
@@ -62,6 +62,7 @@ from registry.api.settings import ApiSettings, ApiSettingsError
 from registry.api.state import ApiState
 from registry.api.tokens.token_keys import TokenKeys
 from registry.api.tokens.tokens import Tokens
+from registry.api.validation import invalid
 from registry.domain.credit.case_rules import NoCaseRules, default_case_rules
 from registry.domain.credit.cases import CreditRefused
 from registry.domain.grants.rules import default_grant_rules
@@ -206,17 +207,9 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """Parameters that are not of the declared kind, without the values: they may be personal."""
+    """Parameters that are not of the declared kind."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors = [
-        parameter_error(str(found["loc"][-1]), f"参数值无效：{found['msg']}", found["msg"], where=str(found["loc"][0]))
-        for found in error.errors()
-    ]
-    names = ", ".join(str(found["loc"][-1]) for found in error.errors())
-    in_body = all(found["loc"][0] == "body" for found in error.errors())
-    kind = problems.INVALID_BODY if in_body else problems.INVALID_PARAMETER
-    problem = Problem(kind, f"参数无效：{names}。", f"Not valid: {names}.", errors=errors)
-    return respond(request, problem)
+    return respond(request, invalid(error.errors()))
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -75,8 +75,10 @@ INVALID_REQUEST = _caller(
     "按接口说明更正请求。", "Correct the request as the OpenAPI description says.",
 )  # fmt: skip
 INVALID_CLIENT = _caller(
-    "invalid-client", 401, "客户端认证失败", "The client is not known, its secret is wrong, or it has been revoked",
-    "核对 client_id 和 client_secret，或联系数桥运营方。", "Check the id and the secret, or ask the hub's operator.",
+    "invalid-client", 401, "客户端未登记、已撤销，或其凭证有误、不是登记的认证方式",
+    "The client is not known or revoked, its proof is wrong, or not one of the ways entered for it",
+    "核对 client_id 与密钥、断言或证书（见 /docs/authentication），或联系数桥运营方。",
+    "Check the id and the secret, assertion or certificate (/docs/authentication), or ask the hub's operator.",
 )  # fmt: skip
 TOO_MANY_ATTEMPTS = ProblemType(
     "too-many-attempts", 429, "caller", "请求令牌过于频繁", "Tokens are asked for too often, or with wrong proofs",
@@ -281,10 +283,14 @@ class Problem(Exception):  # noqa: N818  (the RFC's own word)
         self.errors, self.headers, self.members = tuple(errors), dict(headers or {}), dict(members or {})
 
 
-def parameter_error(name: str, zh: str, en: str, *, where: str = "query") -> dict[str, str]:
-    """One entry of ``errors``: which parameter, by JSON Pointer into the parameters of that part of the request."""
-    escaped = name.replace("~", "~0").replace("/", "~1")
-    return {"in": where, "pointer": f"#/{escaped}", "detail": en, "detail_zh": zh}
+def parameter_error(place: str | Sequence[str | int], zh: str, en: str, *, where: str = "query") -> dict[str, str]:
+    """One entry of ``errors``: which parameter, by JSON Pointer into the parameters of that part of the request.
+
+    ``place``: its name, or the way to it from outside; none of it is the whole.
+    """
+    steps = (place,) if isinstance(place, str) else place
+    escaped = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return {"in": where, "pointer": f"#{escaped}", "detail": en, "detail_zh": zh}
 
 
 def body(problem: Problem, path: str, trace_id: str) -> dict[str, Any]:

@@ -31,9 +31,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head = 0
     """Bytes of a head that has begun and is not whole."""
+    _arriving = 0
+    """Bytes of what is being read now."""
     _in_head = False
     _refused = False
     """Whether the request under way was answered here: what comes of its body is passed over."""
+    _over = False
+    """Whether nothing more is taken on this connection."""
     _head_timer: TimerHandle | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -52,24 +56,30 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes: of a head as a rule, which as a rule is whole."""
+        self._arriving = len(data)
         super().data_received(data)
         if self._in_head:
             self._head += len(data)
             if self._head > HEAD_BYTES:
-                self._answer(_HEAD_TOO_LONG)
-                self.transport.close()
+                self._refuse_head()
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head, self._refused = True, 0, False
+        self._in_head, self._head, self._refused = True, 0, self._over
 
     def on_headers_complete(self) -> None:
         """A head is whole: let the request in if there is room."""
         self._in_head = False
         self._forget_timer()
+        if self._refused:
+            return
+        # one that arrives in a single piece is never seen unfinished; counted only where it can be too long
+        if self._head + self._arriving > HEAD_BYTES and self._length() > HEAD_BYTES:
+            self._refuse_head()
+            return
         under_way: RequestResponseCycle | None = self.cycle  # none before the first request
         waits_its_turn = under_way is not None and not under_way.response_complete
         state = self.scope["state"]
@@ -99,6 +109,16 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request is whole."""
         if not self._refused:
             super().on_message_complete()
+
+    def _length(self) -> int:
+        """Bytes of a head that is whole: each line with its end, and the empty one."""
+        first = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        return first + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers) + len("\r\n")
+
+    def _refuse_head(self) -> None:
+        self._refused = self._over = True
+        self._answer(_HEAD_TOO_LONG)
+        self.transport.close()
 
     def _answer(self, prepared: tuple[bytes, bytes]) -> None:
         given = next((value for name, value in self.headers if name == b"x-request-id"), b"")

@@ -59,12 +59,17 @@ AGE: Mapping[str, Any] = {
 def age(*datasets: DatasetState) -> dict[str, str]:
     """The header that says when the data was last read at its sources, for answers whose body cannot."""
     read = [state.read_at for dataset in datasets for state in dataset.sources if state.read_at is not None]
-    return {READ_AT: min(read).isoformat()} if read else {}
+    return {READ_AT: _utc(min(read))} if read else {}
 
 
 def spoken(at: datetime, *datasets: DatasetState) -> dict[str, str]:
     """The headers that say for when an answer speaks and how old its data is, where its body cannot."""
-    return {AS_OF: at.astimezone(UTC).isoformat().replace("+00:00", "Z"), **age(*datasets)}
+    return {AS_OF: _utc(at), **age(*datasets)}
+
+
+def _utc(moment: datetime) -> str:
+    """As bodies have their times."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def sources(dataset: DatasetState, at: datetime) -> list[dict[str, Any]]:

@@ -75,9 +75,12 @@ def give(
             "SELECT schema, key, entity_field, sharing, department FROM registry.dataset WHERE name = %s", (dataset,)
         ).fetchone()
         if found is None and schema is None:
-            raise GrantError(f"the registry holds no dataset {dataset!r}; expected one of {_datasets(connection)}")
+            raise GrantError(
+                f"the registry holds no dataset {dataset!r}; expected one of {_datasets(connection)}",
+                f"登记库没有资源 {dataset!r}",
+            )
         if not _DATASET_NAME.fullmatch(dataset):
-            raise GrantError(f"{dataset!r} is no name of a dataset")
+            raise GrantError(f"{dataset!r} is no name of a dataset", f"{dataset!r} 不是资源名称")
         pinned = schema or str(found[0] if found else "")
         if found is not None:
             _expect_shared(found[3], found[4], approval, terms)
@@ -118,7 +121,7 @@ def give(
 def revoke(connection: psycopg.Connection, grant_id: int, *, by: str, reason: str) -> HeldGrant:
     """End a grant, with the reason. Raises GrantError if there is none of that number, or it has ended."""
     if not reason.strip():
-        raise GrantError("a grant is not revoked without a reason")
+        raise GrantError("a grant is not revoked without a reason", "撤销授权须说明理由")
     ended = connection.execute(
         "UPDATE registry.access_grant SET ended_at = clock_timestamp(), ended_by = %s, ended_because = 'revoked',"
         " ended_reason = %s WHERE id = %s AND ended_at IS NULL",
@@ -215,9 +218,15 @@ def lock_client(connection: psycopg.Connection, client_id: str) -> None:
         "SELECT revoked_at FROM registry.client WHERE id = %s FOR NO KEY UPDATE", (client_id,)
     ).fetchone()
     if found is None:
-        raise GrantError(f"there is no client {client_id!r}; list them to see their ids: shuqiao clients list")
+        raise GrantError(
+            f"there is no client {client_id!r}; list them to see their ids: shuqiao clients list",
+            f"没有客户端 {client_id!r}",
+        )
     if found[0] is not None:
-        raise GrantError(f"the client {client_id} was revoked on {found[0]:%Y-%m-%d}")
+        raise GrantError(
+            f"the client {client_id} was revoked on {found[0]:%Y-%m-%d}",
+            f"客户端 {client_id} 已于 {found[0]:%Y-%m-%d} 撤销",
+        )
 
 
 def _datasets(connection: psycopg.Connection) -> str:

@@ -194,7 +194,7 @@ def _personal(connection: psycopg.Connection, dataset: str) -> frozenset[str]:
     try:
         return frozenset(each.removeprefix("/") for each in default_catalogue().personal_fields(schema))
     except SchemaError as error:
-        raise GrantError(f"fields cannot be checked: {error}") from error
+        raise GrantError(f"fields cannot be checked: {error}", "字段无法核对") from error
 
 
 def one(connection: psycopg.Connection, number: int) -> GrantRequest:

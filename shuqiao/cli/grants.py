@@ -65,6 +65,24 @@ Quota = Annotated[
     int | None,
     typer.Option("--quota", min=1, help="每日次数 Answers a day, by China Standard Time. Left out: no limit."),
 ]
+LessFields = Annotated[
+    list[str] | None,
+    typer.Option("--field", "-f", help="字段 Only these fields; repeat for more. Left out: those that were asked for."),
+]
+LessRows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--row", "-r", help="行级范围 Only records with this value: division=330203. Left out: as was asked for."
+    ),
+]
+LessUntil = Annotated[
+    str | None,
+    typer.Option("--until", help="截止日 The last day on which it holds: 2027-11-22. Left out: as was asked for."),
+]
+LessQuota = Annotated[
+    int | None,
+    typer.Option("--quota", min=1, help="每日次数 Answers a day, by China Standard Time. Left out: as was asked for."),
+]
 Basis = Annotated[
     str,
     typer.Option("--legal-basis", help="依据 The rule, duty or agreement by which the data is needed."),
@@ -275,10 +293,10 @@ def approve(
     number: Number,
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="意见 A remark; it stays on record.")] = "",
-    fields: Fields = None,
-    rows: Rows = None,
-    until: Until = None,
-    quota: Quota = None,
+    fields: LessFields = None,
+    rows: LessRows = None,
+    until: LessUntil = None,
+    quota: LessQuota = None,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """同意 Enter the answer of whoever decides: all that was asked for, or, with options, less. It holds at once."""
@@ -441,7 +459,7 @@ def _show_grant(grant: HeldGrant, *, as_json: bool) -> None:
             "用途 purposes": _few(grant.purposes, "—", most=100),
             "业务编号 case number": "须给出 required" if grant.case_number else "—",
             "行级范围 rows": _row_text(grant.rows),
-            "有效期 valid": f"{grant.valid_from:%Y-%m-%d} – {grant.valid_until:%Y-%m-%d %H:%M} UTC",
+            "有效期 valid": " – ".join(output.cell(end).plain for end in (grant.valid_from, grant.valid_until)),
             "每日次数 daily quota": grant.daily_quota or "不限 no limit",
             "依据 legal basis": grant.legal_basis or "—",
             "部门同意 approval": grant.approval or "—",
@@ -468,7 +486,10 @@ def _show_request(request: GrantRequest, *, as_json: bool) -> None:
             "依据 legal basis": request.legal_basis,
             "字段 fields": _few(request.fields, most=100),
             "用途 purposes": ", ".join(request.purposes),
+            "业务编号 case number": "须给出 required" if request.case_number else "—",
             "行级范围 rows": _row_text(request.rows),
+            "有效期至 valid until": request.valid_until or "一年 a year",
+            "每日次数 daily quota": request.daily_quota or "不限 no limit",
             "状态 state": " ".join(TITLES[request.state]),
             "期限 due": request.due_on or "—",
             "授权 grant": request.grant_id or "—",

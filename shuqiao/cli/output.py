@@ -20,7 +20,9 @@ from shuqiao.cli.failures import redacted
 
 _WIDTH_OF_FILES = 200
 """A table that no terminal shows is not squeezed into 80 columns."""
-_WHOLE = frozenset({"connector", "state", "key", "row", "subject", "kind", "dataset", "client_id", "times"})
+_WHOLE = frozenset(
+    {"connector", "state", "key", "row", "subject", "kind", "dataset", "client_id", "subscription", "times"}
+)
 """Columns, by the last word of their heads, whose values are to be copied: they are not broken into lines."""
 
 

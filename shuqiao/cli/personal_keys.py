@@ -61,7 +61,10 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002
     output.table(
         "个人信息密钥 Keys of personal values",
         ["编号 number", "状态 state", "生成 made", "停止加密 replaced", "值 values"],
-        (tuple(each.values()) for each in found),
+        (
+            (each["number"], each["state"], _moment(each["made_at"]), _moment(each["replaced_at"]), each["values"])
+            for each in found
+        ),
         right=["编号 number", "值 values"],
     )
 
@@ -116,7 +119,18 @@ def retire(
     from shuqiao.cli import output, registry  # noqa: PLC0415
 
     path = key_file.place()
-    known = next((key for key in key_file.read(path).keys if key.number == number), None)
+    ring = key_file.read(path)
+    known = next((key for key in ring.keys if key.number == number), None)
+    if known is None:
+        raise PersonalKeyRefused(
+            f"密钥环中没有密钥 {number}：shuqiao keys personal list。",
+            f"The ring has no key {number}: shuqiao keys personal list.",
+        )
+    if known.number == ring.active.number:
+        raise PersonalKeyRefused(
+            f"密钥 {number} 正在使用，请先执行 `shuqiao keys personal rotate`。",
+            f"Key {number} seals what is sealed now: run `shuqiao keys personal rotate` first.",
+        )
     with connect(registry.url()) as connection:
         running = resealing.oldest_transaction(connection)
         used = resealing.in_use(connection).get(number, 0)
@@ -125,7 +139,7 @@ def retire(
             f"仍有 {used} 个值由密钥 {number} 加密，请先执行 `shuqiao keys personal reencrypt`。",
             f"{used} values are still sealed with key {number}: run `shuqiao keys personal reencrypt` first.",
         )
-    if known is not None and known.replaced_at and running and running <= datetime.fromisoformat(known.replaced_at):
+    if known.replaced_at and running and running <= datetime.fromisoformat(known.replaced_at):
         raise PersonalKeyRefused(
             f"有早于更换密钥的事务仍在运行（始于 {running.isoformat()}），请待其结束。",
             f"A transaction runs that began before the key was replaced ({running.isoformat()}): wait for its end.",
@@ -141,6 +155,10 @@ def retire(
 
 def _plain(key: Any) -> dict[str, Any]:
     return {name: getattr(key, name) for name in ("number", "state", "made_at", "replaced_at")}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _ask(question: str, *, yes: bool) -> None:

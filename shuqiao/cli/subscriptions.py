@@ -37,11 +37,17 @@ def list_(
         return
     output.table(
         "订阅 Subscriptions",
-        ["subscription key", "client_id", "资源 of", "状态 state", "死信 dead"],
-        ((each.id, each.client, each.dataset, each.state, each.dead_letters) for each in found),
-        right=("死信 dead",),
+        [
+            "订阅 subscription", "客户端 client_id", "资源 dataset", "状态 state", "已推送 delivered",
+            "死信 dead letters", "问题 what is wrong",
+        ],
+        (
+            (each.id, each.client, each.dataset, each.state, each.delivered, each.dead_letters, _wrong(each))
+            for each in found
+        ),
+        right=("已推送 delivered", "死信 dead letters"),
         empty="没有订阅 no subscription",
-    )
+    )  # fmt: skip
 
 
 @app.command(epilog=examples("shuqiao subscriptions show sub_0a1b2c3d4e5f60718293a4b5"))
@@ -124,6 +130,13 @@ def _on_registry(work: Callable[..., Any], *arguments: Any) -> Any:
             return work(connection, *arguments)
     except SubscriptionError as error:
         raise usage(f"{error.zh} {error.en}", "shuqiao subscriptions list") from None
+
+
+def _wrong(found: Subscription) -> str | None:
+    """Why it is paused, else what went wrong last."""
+    from registry.domain.delivery.states import WORDS  # noqa: PLC0415
+
+    return " ".join(WORDS[found.reason]) if found.reason else found.last_error
 
 
 def _content(found: Subscription) -> dict[str, Any]:

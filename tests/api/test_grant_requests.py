@@ -265,6 +265,13 @@ def test_a_request_that_cannot_stand_is_refused(office: Office, changes: dict[st
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-body")
 
 
+def test_what_is_wrong_with_terms_is_told_in_both_languages(office: Office) -> None:
+    found = post(office.bank, "/requests", **{**ASKED, "fields": ["nam"], "daily_quota": None}).json()
+
+    assert found["detail"].startswith("legal_entity@1 has no field 'nam'; expected some of address, ")
+    assert found["detail_zh"] == "legal_entity@1 没有字段 'nam'。"
+
+
 def test_what_was_asked_and_decided_cannot_be_rewritten(office: Office, registry_url: str) -> None:
     number = office.filed()
     done(office.hub, f"/requests/{number}/return", reason="不完整")

@@ -89,6 +89,28 @@ def test_a_head_without_end_is_not_taken(api: Api) -> None:
         assert connection.recv(1) == b""
 
 
+@pytest.mark.parametrize("length", [protocol.HEAD_BYTES, protocol.HEAD_BYTES + 1])
+def test_a_head_that_comes_in_one_piece_is_measured_too(api: Api, length: int) -> None:
+    begin, end = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ", b"\r\n\r\n"
+    head = begin + b"x" * (length - len(begin) - len(end)) + end
+    with connected(api) as connection:
+        connection.sendall(head + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        found, body = answer(connection)
+        if length > protocol.HEAD_BYTES:
+            assert found.startswith(b"HTTP/1.1 413 ")
+            assert json.loads(body)["type"] == "/problems/request-too-long"
+            assert connection.recv(1) == b"", "and nothing after it is answered"
+        else:
+            assert found.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_long_body_is_no_long_head(api: Api) -> None:
+    with connected(api) as connection:
+        body = b"x" * (protocol.HEAD_BYTES * 2)
+        connection.sendall(b"POST /api/v1/token HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert not answer(connection)[0].startswith(b"HTTP/1.1 413 ")
+
+
 def test_who_says_nothing_is_not_waited_for(start: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
     api = start()

@@ -52,9 +52,12 @@ def test_a_grant_is_given_changed_listed_and_revoked(desk: Desk, bank: str) -> N
 def test_a_request_is_filed_checked_and_approved_for_less(desk: Desk, bank: str) -> None:
     filed = desk.shuqiao(
         "grants", "file", bank, "legal_entity", "-p", "credit_lending", "-f", "name", "-f", "status",
-        "--legal-basis", "国办发〔2021〕52号", "--statement", "授信审批", "--json",
+        "--legal-basis", "国办发〔2021〕52号", "--statement", "授信审批", "--case-number", "--quota", "500",
+        "--until", "2027-06-30", "--json",
     ).document  # fmt: skip
     number = str(filed["id"])
+    shown = desk.shuqiao("grants", "requests", number).out
+    assert all(said in shown for said in ("须给出 required", "500", "2027-07-01 00:00:00")), "all that is to be decided"
     early = desk.shuqiao("grants", "approve", number, "--by", "信用科")
     assert early.code != 0
     assert desk.shuqiao("grants", "check", number, "--json").document["state"] == "checked"

@@ -188,6 +188,8 @@ def test_the_way_of_a_key_from_the_command_line(desk: Desk, tmp_path: Path, monk
     desk.run()
     assert command(desk, "new", "--json").document["state"] == "waiting"
     assert [each["state"] for each in command(desk, "list", "--json").document] == ["active", "waiting"]
+    assert "rotate" in command(desk, "retire", "1", "--yes").err, "the active key is not to be re-encrypted away"
+    assert "list" in command(desk, "retire", "9").err, "before anything is asked"
     assert command(desk, "rotate", "--yes", "--json").document == {"old": 1, "new": 2}
     refused = command(desk, "retire", "1", "--yes")
     assert refused.code != 0

@@ -24,7 +24,7 @@ SHARING: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "conditional": (
         "有条件共享", "Conditional",
-        "向数据所属部门申请，说明用途、字段和期限；部门同意或说明理由后答复。",
+        "向数据所属部门申请，说明用途、字段和期限；部门同意，或说明理由后不同意。",
         "Apply to the owning department: purpose, fields, how long. It agrees, or refuses with reasons.",
     ),
     "none": (

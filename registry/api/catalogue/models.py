@@ -17,7 +17,7 @@ _ENTRY: dict[str, Any] = {
     "sharing": "conditional",
     "sharing_title": {"zh": "有条件共享", "en": "Conditional"},
     "how_to_apply": {
-        "zh": "向数据所属部门申请，说明用途、字段和期限；部门同意或说明理由后答复。",
+        "zh": "向数据所属部门申请，说明用途、字段和期限；部门同意，或说明理由后不同意。",
         "en": "Apply to the owning department: purpose, fields, how long. It agrees, or refuses with reasons.",
         "page": f"{_BASE}/docs/grants",
     },

@@ -55,7 +55,8 @@ def given(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     text = None if number is None else unquote(number).strip()
     errors: list[dict[str, Any]] = []
     if purpose is not None and re.fullmatch(_PURPOSE, purpose) is None:
-        zh, en = "应为小写字母、数字和下划线，至多64字。", "Expected small letters, digits and underscores, 64 at most."
+        zh = "应以小写字母开头，由小写字母、数字和下划线组成，至多64字。"
+        en = "Expected a small letter, then small letters, digits and underscores, 64 at most."
         errors.append(parameter_error(PURPOSE, zh, en, where="header"))
     if text is not None and not _is_case_number(text):
         errors.append(_no_case_number())
@@ -96,6 +97,6 @@ def _is_case_number(text: str) -> bool:
 
 
 def _no_case_number() -> dict[str, str]:
-    zh = f"须以该请求头给出业务编号（1至{_LONGEST}字）。"
-    en = f"The header must name the case, in 1 to {_LONGEST} characters."
+    zh = f"须以该请求头给出业务编号（1至{_LONGEST}字，非 ASCII 字符以 UTF-8 百分号编码）。"
+    en = f"The header must name the case, in 1 to {_LONGEST} characters, those not ASCII as percent-encoded UTF-8."
     return parameter_error(CASE_NUMBER, zh, en, where="header")

@@ -21,7 +21,9 @@ def refusal(error: GrantError) -> Problem:
     kind = _KINDS.get(error.code, INVALID_BODY)
     if kind is NOT_FOUND:
         return nothing_there()
-    return Problem(kind, f"{error.zh}。", f"{error.en[:1].upper()}{error.en[1:]}.", members={"reason": error.code})
+    words = error.en.partition(" ")[0].isalpha()  # a name, such as legal_entity@1, is no word
+    en = f"{error.en[:1].upper()}{error.en[1:]}" if words else error.en
+    return Problem(kind, f"{error.zh}。", f"{en}.", members={"reason": error.code})
 
 
 def nothing_there() -> Problem:

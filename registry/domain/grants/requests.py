@@ -64,11 +64,11 @@ def after(state: State, action: Action) -> State:
     """The state that an action leads to. Raises GrantError."""
     if (found := _NEXT.get((state, action))) is not None:
         return found
-    possible = ", ".join(name for (held, name) in _NEXT if held == state) or "nothing"
+    possible = ", ".join(name for (held, name) in _NEXT if held == state)
     zh, en = TITLES[state]
     raise GrantError(
-        f"the request is {en}: {action} cannot be done with it now, {possible} can",
-        f"申请当前状态为“{zh}”，不能执行该操作",
+        f"the request is {en}: {action} cannot be done with it now, {possible or 'nothing'} can",
+        f"申请当前状态为“{zh}”，不能执行 {action}，" + (f"可执行 {possible}" if possible else "已办结"),
         "request_state",
     )
 
