@@ -513,7 +513,7 @@ class AuthorizationServer(Answer):
                     ],
                     "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
                     "tls_client_certificate_bound_access_tokens": True,
-                    "service_documentation": "https://hub.example.gov.cn/api/v1/openapi.json",
+                    "service_documentation": "https://hub.example.gov.cn/docs",
                 }
             ]
         }

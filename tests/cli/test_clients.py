@@ -93,6 +93,25 @@ def test_keys_come_and_go_and_the_ways_are_restricted(desk: Desk, pem: Path, tmp
     assert "ES256" in desk.shuqiao("clients", "show", client).out
 
 
+@pytest.mark.parametrize(
+    ("way", "remedy"),
+    [
+        ("private_key_jwt", "--key"),
+        ("tls_client_auth", "--subject"),
+        ("self_signed_tls_client_auth", "--certificate"),
+        ("external", "--external"),
+    ],
+)
+def test_a_client_is_not_locked_out_by_a_way_that_it_cannot_go(desk: Desk, way: str, remedy: str) -> None:
+    client = desk.shuqiao("clients", "add", "bank", "--json").document["id"]
+
+    refused = desk.shuqiao("clients", "methods", client, way, "client_secret")
+
+    assert refused.code == 2
+    assert remedy in refused.err
+    assert desk.shuqiao("clients", "show", client, "--json").document["methods"] == ["client_secret"]
+
+
 def test_a_limit_is_set_and_taken_back(desk: Desk) -> None:
     client = desk.shuqiao("clients", "add", "bank", "--external", "loan-desk", "--json").document["id"]
 

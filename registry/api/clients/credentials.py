@@ -39,6 +39,10 @@ class Method(StrEnum):
     """A token of the external issuer that the hub trusts."""
 
 
+_PROVEN_WITH = {Method.SECRET: "secret", Method.KEY: "key", Method.PKI: "subject", Method.CERTIFICATE: "certificate"}
+"""The kind of credential that a way needs; the external issuer's name for a client is none."""
+
+
 class CredentialError(Exception):
     """A credential cannot be entered, replaced or ended as asked."""
 
@@ -140,15 +144,17 @@ def end(database_url: str, client_id: str, number: int, after: timedelta = timed
 
 
 def restrict(database_url: str, client_id: str, methods: Sequence[Method]) -> None:
-    """From now on a client proves who it is in these ways only. Raises CredentialError."""
+    """From now on a client proves who it is in these ways only, for each of which it has what is needed.
+
+    Raises CredentialError.
+    """
     if not methods:
         raise CredentialError("a client needs at least one way to prove who it is")
-    with connect(database_url) as connection:
-        done = connection.execute(
-            "UPDATE registry.client SET methods = %s WHERE id = %s", (sorted(set(methods)), client_id)
-        )
-        if done.rowcount != 1:
-            raise _no_client(client_id)
+    with connect(database_url) as connection, connection.transaction():
+        _expect_client(connection, client_id)
+        for method in methods:
+            _expect_provable(connection, client_id, method)
+        connection.execute("UPDATE registry.client SET methods = %s WHERE id = %s", (sorted(set(methods)), client_id))
 
 
 def limit(database_url: str, client_id: str, requests_per_second: int | None) -> None:
@@ -195,6 +201,25 @@ def _shown(kind: str, content: str) -> str:
         jwk = orjson.loads(content)
         return f"{jwk['alg']} {jwk['kid']}"
     return f"x5t#S256 {content}" if kind == "certificate" else content
+
+
+def _expect_provable(connection: psycopg.Connection, client_id: str, method: Method) -> None:
+    """So that nobody locks a client out by a way that it cannot go."""
+    if method is Method.EXTERNAL:
+        named = "SELECT FROM registry.client WHERE id = %s AND external_name IS NOT NULL"
+        there = connection.execute(named, (client_id,)).rowcount
+        lacking = "name at the external issuer; it gets one when it is entered: shuqiao clients add --external"
+    else:
+        kind = _PROVEN_WITH[method]
+        there = connection.execute(
+            "SELECT FROM registry.client_credential WHERE client_id = %s AND kind = %s"
+            " AND (ends_at IS NULL OR ends_at > now())",
+            (client_id, kind),
+        ).rowcount
+        enter = f"rotate-secret {client_id}" if method is Method.SECRET else f"keys {client_id} --{kind} ..."
+        lacking = f"{kind} in force; first: shuqiao clients {enter}"
+    if not there:
+        raise CredentialError(f"{method} cannot be its way: the client has no {lacking}")
 
 
 def _expect_client(connection: psycopg.Connection, client_id: str) -> None:

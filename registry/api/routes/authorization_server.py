@@ -31,6 +31,6 @@ async def metadata(request: Request) -> Response:
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": settings.access.sees_certificates,
-        "service_documentation": f"{settings.base}/api/v1/openapi.json",
+        "service_documentation": f"{settings.base}/docs",
     }
     return answer(content, headers={"Cache-Control": "public, max-age=300"})
