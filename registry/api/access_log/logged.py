@@ -35,7 +35,7 @@ from registry.api.state import ApiState
 from registry.audit.writer import LogUnavailable, QuotaUsedUp
 from registry.domain.audit.entry import Entry
 from registry.storage.grant_uses import Use
-from schemas.identifiers import is_uscc
+from schemas.identifiers import USCC_LENGTH, is_uscc
 
 RECEIPT = "Shuqiao-Receipt"
 _TRUST = "公开的信任文件，不含任何主体的记录 Public documents of trust, about nobody's records"
@@ -295,9 +295,14 @@ def _answered_about(body: bytes) -> Iterable[str]:
     return (code for code in map(bytes.decode, found) if _is_enterprise(code))
 
 
-@lru_cache(maxsize=1 << 16)
 def _is_enterprise(code: str) -> bool:
     """A unified social credit code; codes of people do not go into the log."""
+    return len(code) == USCC_LENGTH and _is_code(code)
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_code(code: str) -> bool:
+    """Remembered, for the same enterprises are asked for again; never whatever long text somebody sends."""
     return is_uscc(code)
 
 
