@@ -86,10 +86,15 @@ def formats() -> dict[str, Callable[[Any], bool]]:
     return found
 
 
-@lru_cache(maxsize=1 << 16)
 def is_date(text: str) -> bool:
-    """Whether this is a day that exists, written ``YYYY-MM-DD``. Remembered: a city's records share their days."""
-    if len(text) != _DATE_LENGTH or not (text.isascii() and text[4] == text[7] == "-"):
+    """Whether this is a day that exists, written ``YYYY-MM-DD``."""
+    return len(text) == _DATE_LENGTH and _is_day(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_day(text: str) -> bool:
+    """Remembered, for a city's records share their days; never whatever long text somebody sends."""
+    if not (text.isascii() and text[4] == text[7] == "-"):
         return False
     try:
         date.fromisoformat(text)

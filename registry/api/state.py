@@ -41,25 +41,42 @@ Value = TypeVar("Value")
 
 
 class Remembered(Generic[Value]):
-    """A value that is read again when it is older than some seconds; at once only by one of those who ask."""
+    """A value that is read again when it is older than some seconds; once for all who ask meanwhile."""
 
     def __init__(self, read: Callable[[], Awaitable[Value]], seconds: float) -> None:
         self._read, self._seconds = read, seconds
         self._value: Value | None = None
         self._read_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[Value] | None = None
 
     async def get(self) -> Value:
-        """The value, at most that old. Raises what the reading raises."""
+        """The value, at most that old, or read since it was asked for. Raises what the reading raises.
+
+        Who gives up takes nothing from the others, and a failure is told to all who wait at once: were each to try by
+        himself, the last would wait for as many failures as there are readers.
+        """
         if (fresh := self._fresh()) is not None:
             return fresh
-        async with self._lock:
-            if (fresh := self._fresh()) is not None:
-                return fresh
-            begun = time.monotonic()
-            value = await self._read()
-            self._value, self._read_at = value, begun
-            return value
+        asked = time.monotonic()
+        while (reading := self._reading) is not None and not reading.done():
+            value = await asyncio.shield(reading)
+            if self._read_at >= asked or self._fresh() is not None:
+                return value
+        self._reading = asyncio.create_task(self._read_again())
+        self._reading.add_done_callback(self._done)
+        return await asyncio.shield(self._reading)
+
+    async def _read_again(self) -> Value:
+        begun = time.monotonic()
+        value = await self._read()
+        self._value, self._read_at = value, begun
+        return value
+
+    def _done(self, reading: asyncio.Task[Value]) -> None:
+        if self._reading is reading:
+            self._reading = None
+        if not reading.cancelled():
+            reading.exception()  # told to those who asked, if any of them is still there
 
     def _fresh(self) -> Value | None:
         return self._value if time.monotonic() - self._read_at < self._seconds else None

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
+import pytest
 import requests
 
 from registry.api import paging
@@ -371,3 +372,41 @@ def test_a_stream_ends_when_the_grant_does(api: Api, registry_url: str) -> None:
 
     assert rest[-1]["end"] == "not-granted"
     assert all("change" not in line or line["change"]["key"] == uscc(1) for line in rest)
+
+
+def test_a_stream_ends_in_good_order_when_the_days_quota_is_used_up(
+    start: Callable[..., Api], registry_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = enterprises(registry_url)
+    feed.publish([enterprise(1)])
+    api = start()
+    reader = api.client()
+    assert reader.client
+    granting.grant(registry_url, reader.client.id, "legal_entity", daily_quota=2)
+    answer = requests.get(
+        f"{api.address}/api/v1/changes",
+        headers={"Authorization": f"Bearer {api.signed_in(reader.client).token}", "Accept": "application/x-ndjson"},
+        stream=True,
+        timeout=30,
+    )
+    with answer:
+        found = lines(answer)
+        told = [next(found), next(found)]
+        feed.publish([enterprise(2)])
+        told += [next(found), next(found)]
+        feed.publish([enterprise(3)])
+        last = list(found)
+
+    assert [line["change"]["key"] for line in told if "change" in line] == [uscc(1), uscc(2)]
+    assert [line["end"] for line in last] == ["quota-used-up"]
+    with psycopg.connect(registry_url) as connection:
+        logged = connection.execute(
+            "SELECT index, status FROM registry.access_log WHERE action = 'GET /api/v1/changes' ORDER BY index"
+        ).fetchall()
+    assert [status for _, status in logged] == [200, 200, 429]
+    assert last[0]["receipt"].startswith(f"index={logged[-1][0]},")
+    assert "Traceback" not in caplog.text
+    deadline = time.monotonic() + 20
+    while (places := api.server._state.places)._taken[True] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not places._taken[True]  # nor does it go on for nobody

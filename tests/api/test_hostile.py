@@ -9,7 +9,9 @@ from urllib.parse import quote
 import orjson
 import pytest
 
+from registry.api.access_log import logged
 from registry.api.paging import digest
+from schemas import formats
 from tests.api.conftest import Api
 from tests.api.feeding import enterprise, enterprises, uscc
 from tests.bulk.conftest import post
@@ -132,6 +134,18 @@ def test_a_backslash_before_u0000_is_no_nul(api: Api, registry_url: str) -> None
     answer = post(reader, "/datasets/legal_entity/records/lookup", {"keys": ["a\\u0000b"]})
 
     assert (answer.status_code, answer.json()["found"]) == (200, 0)
+
+
+def test_what_callers_send_is_not_kept_however_long_it_is(api: Api, registry_url: str) -> None:
+    enterprises(registry_url).publish([enterprise(1)])
+    reader = api.client("read:legal_entity")
+    remembering = (formats._is_day, logged._is_code)
+    before = [each.cache_info().currsize for each in remembering]
+
+    for length in range(20, 25):
+        reader.ask("/api/v1/datasets/legal_entity/records", established_on="2" * length, entity="9" * length)
+
+    assert [each.cache_info().currsize for each in remembering] == before
 
 
 def test_no_header_makes_the_hub_fail(api: Api, registry_url: str) -> None:

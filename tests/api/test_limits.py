@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
@@ -42,6 +43,14 @@ def _depth(value: Any) -> int:
 def test_the_depth_of_json_is_counted_outside_of_its_texts(value: Any) -> None:
     assert limits.depth(json.dumps(value).encode()) == _depth(value)
     assert limits.depth(json.dumps(value, ensure_ascii=False, indent=1).encode()) == _depth(value)
+
+
+def test_a_text_that_never_ends_costs_no_more_than_one_that_does() -> None:
+    begun = time.process_time()
+    assert limits.depth(b'[["' + b'\\"[' * (limits.JSON_DOCUMENT_BYTES // 3)) == 2
+    assert limits.depth(b'"' * limits.JSON_DOCUMENT_BYTES) == 0
+    assert limits.depth(b"\\" * limits.JSON_DOCUMENT_BYTES) == 0
+    assert time.process_time() - begun < 5  # each took hours: the search began anew at each quotation mark
 
 
 def test_bodies_are_bounded_in_length_and_depth(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Callable
@@ -16,10 +17,12 @@ import pytest
 import requests
 from http_message_signatures.exceptions import InvalidSignature
 
+from registry.api.access_log import signed
 from registry.licences import keys
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, uscc
 from tests.api.licensing import BASE, MASTER_KEY, Office, open_office
+from tests.api.test_audit import last, receipt
 
 RECORD = f"/api/v1/datasets/legal_entity/records/{uscc(1)}"
 COVERED = ["@status", "content-digest", "shuqiao-receipt", "x-request-id"]
@@ -121,3 +124,21 @@ def test_what_is_for_anyone_and_a_hub_without_keys_sign_nothing(api: Api, regist
     assert "shuqiao-receipt" in found.headers
     assert "signature" not in found.headers
     assert "signature" not in api.anyone.ask("/healthz").headers
+
+
+def test_an_answer_on_record_leaves_with_its_receipt_also_where_the_hubs_key_cannot_be_read(
+    start: Callable[..., Api], registry_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = start(answer_seconds=3)
+    reader = api.client("read:legal_entity")
+
+    async def hangs() -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(signed, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(api.server._state, "hub_signer", hangs)
+    answer = reader.ask("/api/v1/datasets")
+
+    assert answer.status_code == last(registry_url).entry.status == 200
+    assert receipt(answer.headers)[0] == last(registry_url).index
+    assert "Signature" not in answer.headers

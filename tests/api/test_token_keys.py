@@ -147,6 +147,8 @@ def test_only_an_access_token_of_this_hub_is_one(tmp_path: Path) -> None:
         made(aud="another"),
         made({"kid": key.key_id}),
         made({"typ": "JWT", "kid": key.key_id}),
+        made({"typ": ["at+jwt"], "kid": key.key_id}),
+        made({"typ": {}, "kid": key.key_id}),
         made({"typ": "at+jwt"}),
         made({"typ": "at+jwt", "kid": "another"}),
         made(cnf={"jkt": "x"}),

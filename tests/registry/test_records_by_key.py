@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import psycopg
 import pytest
 
 from registry.storage.database import connect
 from registry.storage.reads.by_key import MOST_AT_ONCE, RecordsByKey
-from registry.storage.reads.pool import DatabaseUnavailable, Pool, Row
+from registry.storage.reads.pool import DatabaseUnavailable, Pool, ReadTookTooLong, Row
 from registry.storage.reads.records import Rows
 from shuqiao.stack.postgres import free_port
 from tests.api.feeding import enterprise, enterprises, permit, permits, uscc
@@ -149,3 +150,36 @@ def test_without_a_database_everyone_who_asks_hears_so() -> None:
         assert len({id(each) for each in told}) == 3
 
     reading(f"postgresql://nobody@127.0.0.1:{free_port()}/none", work)
+
+
+def test_a_database_that_is_slow_is_not_asked_again_for_each_of_those_who_shared(
+    registry_url: str, datasets: dict[str, int]
+) -> None:
+    async def work() -> None:
+        pool = CountingPool(registry_url, size=3, statement_seconds=0.3)
+        await pool.open()
+        records = RecordsByKey(pool)
+        with psycopg.connect(registry_url) as connection:
+            connection.execute("LOCK TABLE registry.record")
+            asked = (records.one(datasets["legal_entity"], uscc(n)) for n in range(1, 21))
+            told = await asyncio.gather(*asked, return_exceptions=True)
+        await pool.close()
+
+        assert [type(each) for each in told] == [ReadTookTooLong] * 20
+        assert pool.statements == 1
+
+    asyncio.run(work())
+
+
+def test_nothing_is_read_for_those_who_have_all_given_up(registry_url: str, datasets: dict[str, int]) -> None:
+    async def work(pool: CountingPool, records: RecordsByKey) -> None:
+        tasks = [asyncio.create_task(records.one(datasets["legal_entity"], uscc(n))) for n in range(3)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await asyncio.sleep(0.05)
+
+        assert pool.statements == 0
+
+    reading(registry_url, work)

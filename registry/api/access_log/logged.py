@@ -35,7 +35,7 @@ from registry.api.state import ApiState
 from registry.audit.writer import LogUnavailable, QuotaUsedUp
 from registry.domain.audit.entry import Entry
 from registry.storage.grant_uses import Use
-from schemas.identifiers import is_uscc
+from schemas.identifiers import USCC_LENGTH, is_uscc
 
 RECEIPT = "Shuqiao-Receipt"
 _TRUST = "公开的信任文件，不含任何主体的记录 Public documents of trust, about nobody's records"
@@ -211,7 +211,7 @@ class _Answer:
         """``off_time``: what is done within does not count as time that the answer takes."""
         self._asked, self._send, self._off_time = asked, send, off_time
         self._start: Message | None = None
-        self._replaced = False
+        self._replaced = self._is_over = False
         self._first_receipt: str | None = None
         self.decided = False
 
@@ -231,12 +231,22 @@ class _Answer:
             if self._first_receipt is not None and self._is_part(message):
                 message = _with_receipt(message, self._first_receipt)
         elif self._is_part(message):
-            index = await self._write(200, message["body"])
-            if index is None:
-                raise ConnectionAbortedError("a part of the answer could not be logged")
-            message = _with_receipt(message, self._receipt(index))
+            message = await self._part(message)
         if not self._replaced:
             await self._send(message)
+            self._replaced = self._is_over
+
+    async def _part(self, message: Message) -> Message:
+        """A further part, on record; one that goes beyond a quota is not given: a last line says so in its place."""
+        try:
+            index = await self._write(200, message["body"])
+        except QuotaUsedUp as error:
+            used_up, self._is_over = self._used_up(error), True
+            line = orjson.dumps({"end": used_up.kind.name}) + b"\n"
+            return _with_receipt({"type": message["type"], "body": line}, used_up.headers[RECEIPT])
+        if index is None:
+            raise ConnectionAbortedError("a part of the answer could not be logged")
+        return _with_receipt(message, self._receipt(index))
 
     def _is_part(self, message: Message) -> bool:
         state = self._asked.scope["state"]
@@ -250,15 +260,18 @@ class _Answer:
         try:
             index = await self._write(status, body)
         except QuotaUsedUp as error:
-            answers = max(use.count for use in self._asked.uses)
-            used_up = quota_used_up(self._asked.scope["app"].state.api, error.grant_id, now(), answers=answers)
-            used_up.headers[RECEIPT] = self._receipt(error.index)
-            return used_up
+            return self._used_up(error)
         if index is None:  # the hub's own failure tells nothing of anybody
             return None if status >= 500 else Problem(NOT_LOGGED)  # noqa: PLR2004
         self._first_receipt = self._receipt(index)
         start["headers"] = [*start["headers"], (RECEIPT.lower().encode(), self._first_receipt.encode())]
         return None
+
+    def _used_up(self, error: QuotaUsedUp) -> Problem:
+        answers = max(use.count for use in self._asked.uses)
+        used_up = quota_used_up(self._asked.scope["app"].state.api, error.grant_id, now(), answers=answers)
+        used_up.headers[RECEIPT] = self._receipt(error.index)
+        return used_up
 
     def _receipt(self, index: int) -> str:
         return f'index={index}, request=:{_base64(self._asked.digest)}:, process="{PROCESS}"'
@@ -295,9 +308,14 @@ def _answered_about(body: bytes) -> Iterable[str]:
     return (code for code in map(bytes.decode, found) if _is_enterprise(code))
 
 
-@lru_cache(maxsize=1 << 16)
 def _is_enterprise(code: str) -> bool:
     """A unified social credit code; codes of people do not go into the log."""
+    return len(code) == USCC_LENGTH and _is_code(code)
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_code(code: str) -> bool:
+    """Remembered, for the same enterprises are asked for again; never whatever long text somebody sends."""
     return is_uscc(code)
 
 

@@ -8,6 +8,7 @@ the master key signs nothing. Answers in a stream, whose end nobody knows when t
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from hashlib import sha256
@@ -19,6 +20,8 @@ from registry.api.state import ApiState
 from registry.signing.p256 import P256Signer
 from registry.storage.reads.pool import ReadError
 
+WAIT_SECONDS = 2.0
+"""How long an answer that is ready waits for the hub's key to be read."""
 _RECEIPT = RECEIPT.lower().encode()
 _PARAMETERS = (
     b'("@status" "content-digest" "shuqiao-receipt" "x-request-id")'
@@ -63,9 +66,10 @@ class _Answer:
     async def _sign(self, start: Message, body: bytes, receipt: bytes) -> None:
         app: ApiState = self._scope["app"].state.api
         try:
-            signer = await app.hub_signer()
-        except ReadError:
-            return
+            async with asyncio.timeout(WAIT_SECONDS):
+                signer = await app.hub_signer()
+        except (ReadError, TimeoutError):
+            return  # the answer is on record, and its receipt stands by itself
         if signer is not None:
             trace_id = self._scope["state"]["trace_id"].encode()
             start["headers"] = [*start["headers"], *signature(signer, start["status"], body, receipt, trace_id)]

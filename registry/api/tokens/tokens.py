@@ -16,7 +16,7 @@ import jwt
 from registry.api.tokens.token_keys import TokenKey, TokenKeys, signing
 
 AUDIENCE = "shuqiao-registry"
-TYPES = {"at+jwt", "application/at+jwt"}
+TYPES = ("at+jwt", "application/at+jwt")
 WHOLE = "whole"
 """The claim of a token that was not narrowed; one without it is good for the scopes that it names."""
 BOUND = "x5t#S256"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from registry.storage.reads.arguments import Arguments
-from registry.storage.reads.pool import DatabaseBusy, DatabaseUnavailable, Pool, Row
+from registry.storage.reads.pool import Pool, ReadError, Row
 from registry.storage.reads.records import CURRENT, Rows, with_source, within
 
 MOST_AT_ONCE = 100
@@ -62,10 +62,13 @@ class RecordsByKey:
                 self._reading.add(task)
                 task.add_done_callback(self._reading.discard)
 
-    async def _read(self, wanted: Sequence[_Wanted], rows: Rows) -> None:
+    async def _read(self, asked: Sequence[_Wanted], rows: Rows) -> None:
+        wanted = [each for each in asked if not each.found.done()]  # who has given up costs the database nothing more
+        if not wanted:
+            return
         try:
             found = await self._pool.rows(*_statement(wanted, rows))
-        except (DatabaseUnavailable, DatabaseBusy) as error:
+        except ReadError as error:  # the database's: to ask it once for each of them would only add to what ails it
             for each in wanted:
                 each.fail(type(error)(), error)
         except Exception as error:  # noqa: BLE001  (handed to whoever asked, where it is clear who did)
@@ -76,7 +79,7 @@ class RecordsByKey:
         else:
             by_key = {(row["dataset_id"], row["key"]): row for row in found}
             for each in wanted:
-                if not each.found.done():  # else whoever asked has given up
+                if not each.found.done():  # else whoever asked has given up meanwhile
                     each.found.set_result(by_key.get((each.dataset_id, each.key)))
 
 
