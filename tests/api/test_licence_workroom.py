@@ -57,6 +57,37 @@ def test_a_failure_leaves_its_place_to_the_next() -> None:
     assert asyncio.run(one_after_another()) == "done"
 
 
+def test_whoever_gives_up_leaves_no_more_at_work_than_there_are_places() -> None:
+    begun: list[str] = []
+    working, gate = threading.Event(), threading.Event()
+
+    def work(name: str) -> None:
+        begun.append(name)
+        working.set()
+        gate.wait(10)
+
+    async def crowd() -> None:
+        room = Workroom(1, 1)
+        first = asyncio.create_task(room.do(lambda: work("first")))
+        await asyncio.to_thread(working.wait, 10)
+        second = asyncio.create_task(room.do(lambda: work("second")))
+        await asyncio.sleep(0)
+        for task in (first, second):
+            task.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        third = asyncio.create_task(room.do(lambda: work("third")))
+        await asyncio.sleep(0)
+        with pytest.raises(Problem):
+            await room.do(lambda: work("fourth"))
+        assert begun == ["first"], "its thread works on, and its place is not given away"
+        gate.set()
+        await third
+
+    asyncio.run(crowd())
+
+    assert begun == ["first", "third"]
+
+
 def test_many_who_ask_at_once_get_the_same_form(start: Callable[..., Api], registry_url: str) -> None:
     office = open_office(start, registry_url)
     office.town.publish(food(1))
