@@ -55,12 +55,12 @@ class Remembered(Generic[Value]):
         Who gives up takes nothing from the others, and a failure is told to all who wait at once: were each to try by
         himself, the last would wait for as many failures as there are readers.
         """
-        if (fresh := self._fresh()) is not None:
+        if (fresh := self.fresh()) is not None:
             return fresh
         asked = time.monotonic()
         while (reading := self._reading) is not None and not reading.done():
             value = await asyncio.shield(reading)
-            if self._read_at >= asked or self._fresh() is not None:
+            if self._read_at >= asked or self.fresh() is not None:
                 return value
         self._reading = asyncio.create_task(self._read_again())
         self._reading.add_done_callback(self._done)
@@ -78,7 +78,8 @@ class Remembered(Generic[Value]):
         if not reading.cancelled():
             reading.exception()  # told to those who asked, if any of them is still there
 
-    def _fresh(self) -> Value | None:
+    def fresh(self) -> Value | None:
+        """The value if it is not too old; None: it has to be read again."""
         return self._value if time.monotonic() - self._read_at < self._seconds else None
 
 
@@ -137,9 +138,15 @@ class ApiState:
         """How well datasets are kept, by their numbers, as counted some minutes ago. Raises ReadError."""
         return await self._quality.get()
 
-    async def hub_signer(self) -> P256Signer | None:
-        """Signs answers; None where the hub has no keys or the API not the master key. Raises ReadError."""
-        return (await self._hub_signer.get())[0]
+    async def hub_signer(self, within: float) -> P256Signer | None:
+        """Signs answers; None where the hub has no keys or the API not the master key.
+
+        Raises ReadError, and TimeoutError if it is not known and reading it takes longer than so many seconds.
+        """
+        if (found := self._hub_signer.fresh()) is None:
+            async with asyncio.timeout(within):
+                found = await self._hub_signer.get()
+        return found[0]
 
     async def _read_hub_signer(self) -> tuple[P256Signer | None]:
         return (await self.licensing.hub(),)

@@ -8,7 +8,6 @@ the master key signs nothing. Answers in a stream, whose end nobody knows when t
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from hashlib import sha256
@@ -66,8 +65,7 @@ class _Answer:
     async def _sign(self, start: Message, body: bytes, receipt: bytes) -> None:
         app: ApiState = self._scope["app"].state.api
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                signer = await app.hub_signer()
+            signer = await app.hub_signer(WAIT_SECONDS)
         except (ReadError, TimeoutError):
             return  # the answer is on record, and its receipt stands by itself
         if signer is not None:
