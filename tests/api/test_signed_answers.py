@@ -18,6 +18,7 @@ import requests
 from http_message_signatures.exceptions import InvalidSignature
 
 from registry.api.access_log import signed
+from registry.api.state import Remembered
 from registry.licences import keys
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises, uscc
@@ -132,11 +133,12 @@ def test_an_answer_on_record_leaves_with_its_receipt_also_where_the_hubs_key_can
     api = start(answer_seconds=3)
     reader = api.client("read:legal_entity")
 
-    async def hangs() -> None:
+    async def hangs() -> tuple[None]:
         await asyncio.sleep(60)
+        return (None,)
 
     monkeypatch.setattr(signed, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(api.server._state, "hub_signer", hangs)
+    monkeypatch.setattr(api.server._state, "_hub_signer", Remembered(hangs, 60))
     answer = reader.ask("/api/v1/datasets")
 
     assert answer.status_code == last(registry_url).entry.status == 200
