@@ -6,6 +6,8 @@ import atexit
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from registry.sealing import key_file
 from registry.storage.migrate import migrate
 from shuqiao.stack import postgres as embedded
 from shuqiao.stack.postgres import EmbeddedPostgres
+from tests.airflow_environment import airflow_environment
 
 hypothesis.settings.register_profile("fuzz", max_examples=2000, deadline=None)
 """For ``make fuzz``."""
@@ -74,6 +77,16 @@ def registry_template(postgres: EmbeddedPostgres) -> str:
         connection.execute("CREATE DATABASE registry_template")
     migrate(postgres.url("registry_template"))
     return "registry_template"
+
+
+@pytest.fixture(scope="session")
+def airflow_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated Airflow metadata database to clone."""
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE airflow_template")
+    environ = airflow_environment(postgres.url("airflow_template"), tmp_path_factory.mktemp("airflow"))
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environ, check=True, capture_output=True)
+    return "airflow_template"
 
 
 @pytest.fixture

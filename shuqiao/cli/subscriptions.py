@@ -37,17 +37,14 @@ def list_(
         return
     output.table(
         "订阅 Subscriptions",
-        [
-            "订阅 subscription", "客户端 client_id", "资源 dataset", "状态 state", "已推送 delivered",
-            "死信 dead letters", "问题 what is wrong",
-        ],
-        (
-            (each.id, each.client, each.dataset, each.state, each.delivered, each.dead_letters, _wrong(each))
-            for each in found
-        ),
-        right=("已推送 delivered", "死信 dead letters"),
+        ["订阅 subscription", "客户端 client", "资源 of", "状态 state", "已推送 delivered", "死信 dead"],
+        ((each.id, each.client, each.dataset, each.state, each.delivered, each.dead_letters) for each in found),
+        right=("已推送 delivered", "死信 dead"),
         empty="没有订阅 no subscription",
-    )  # fmt: skip
+    )
+    for each in found:
+        if wrong := _wrong(each):
+            output.note(f"{each.id}: {wrong}")
 
 
 @app.command(epilog=examples("shuqiao subscriptions show sub_0a1b2c3d4e5f60718293a4b5"))

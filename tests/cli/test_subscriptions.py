@@ -47,7 +47,10 @@ def test_an_operator_sees_pauses_and_resumes_a_subscription(subscription: str) -
 
     paused = json.loads(run("subscriptions", "pause", subscription, "--json"))
     assert (paused["state"], paused["reason"]) == ("paused", "operator")
-    assert subscription in run("subscriptions", "list", "--paused")
+    troubled = CliRunner().invoke(application(), ["subscriptions", "list", "--paused"])
+    assert subscription in troubled.stdout
+    assert f"{subscription}: " in troubled.stderr
+    assert "运营方" in troubled.stderr
     assert "运营方" in run("subscriptions", "show", subscription)
     assert json.loads(run("subscriptions", "resume", subscription, "--json"))["state"] == "pending"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import psycopg
 import pytest
 
 from schemas.identifiers import organisation_code_check_character, uscc_check_character
-from shuqiao import settings
 from shuqiao.stack.postgres import EmbeddedPostgres
+from tests.airflow_environment import airflow_environment
 
 MANIFEST = """
 connector: office.enterprise
@@ -70,16 +69,6 @@ class Office:
             return connection.execute(query.encode()).fetchall()
 
 
-@pytest.fixture(scope="session")
-def airflow_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a migrated Airflow metadata database to clone."""
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE airflow_template")
-    environ = airflow_environment(postgres.url("airflow_template"), tmp_path_factory.mktemp("airflow"))
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environ, check=True, capture_output=True)
-    return "airflow_template"
-
-
 @pytest.fixture
 def office(
     postgres: EmbeddedPostgres, airflow_template: str, registry_url: str, database: str, tmp_path: Path
@@ -106,23 +95,6 @@ def office(
     yield office
     with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def airflow_environment(database: str, home: Path) -> dict[str, str]:
-    """Airflow as airflow.cfg has it, with what the stack would add."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "SHUQIAO"))}
-    return kept | {
-        "SHUQIAO_PERSONAL_KEYS": os.environ["SHUQIAO_PERSONAL_KEYS"],
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW_CONFIG": str(settings.airflow_config()),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.dags_folder()),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.replace("+psycopg", "+asyncpg"),
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-0123456789abcdef",
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
-    }
 
 
 def code(number: int) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from shuqiao import manifests, settings
-from tests.dags.conftest import MANIFEST, airflow_environment
+from tests.airflow_environment import airflow_environment
+from tests.dags.conftest import MANIFEST
 
 LIST = """
 import json, socket, sys

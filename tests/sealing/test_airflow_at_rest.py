@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.dags.conftest import Office, code
-from tests.dags.conftest import airflow_template as airflow_template  # noqa: PLC0414  (the fixtures)
-from tests.dags.conftest import office as office  # noqa: PLC0414
+from tests.dags.conftest import office as office  # noqa: PLC0414  (the fixture)
 from tests.sealing.searching import Written, tables
 
 pytestmark = pytest.mark.airflow
