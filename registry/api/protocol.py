@@ -141,9 +141,8 @@ def _prepared(problem: Problem, phrase: str) -> tuple[bytes, bytes]:
         f"HTTP/1.1 {kind.status} {phrase}", *retry, f"content-type: {MEDIA_TYPE}", "content-length: %d",
         "x-request-id: %b", "cache-control: no-store", "x-content-type-options: nosniff", "", "",
     ]  # fmt: skip
-    members = body(problem, "", "")
-    del members["instance"]
-    return "\r\n".join(lines).encode(), orjson.dumps(members)
+    this_request = ""  # as a reference: the address is not read for those who are turned away
+    return "\r\n".join(lines).encode(), orjson.dumps(body(problem, this_request, ""))
 
 
 _BUSY = _prepared(Problem(BUSY), "Service Unavailable")

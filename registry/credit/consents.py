@@ -167,6 +167,8 @@ def use(
     with connection.transaction():
         row = connection.execute(f"{_CONSENT} WHERE id = %s FOR SHARE".encode(), (consent_id,)).fetchone()
         found = None if row is None else _consent(row)
+        if found is not None and found.revoked_at is not None:  # while this request was under way, or before
+            at = max(at, found.revoked_at)
         outcome = rules.check(found, client, purpose, items, at, entity)
         if isinstance(outcome, Refused):
             raise ConsentRefused(outcome.reasons)

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from registry.api import protocol
+from registry.api.models import ProblemDetails
 from tests.api.conftest import Api, Reader
 from tests.api.feeding import enterprise, enterprises
 from tests.reliability.holding import until
@@ -73,6 +74,7 @@ def test_requests_that_are_refused_leave_the_connection_in_order(full: tuple[Api
             assert b"\r\nx-request-id: mine-1\r\n" in head
             problem = json.loads(found)
             assert (problem["type"], problem["trace_id"], problem["fault"]) == ("/problems/busy", "mine-1", "hub")
+            assert ProblemDetails.model_validate(problem).instance == "", "a reference to this request"
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer(connection)[0].startswith(b"HTTP/1.1 200 ")
         connection.sendall(f"GET {RECORDS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -85,7 +87,7 @@ def test_a_head_without_end_is_not_taken(api: Api) -> None:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * (protocol.HEAD_BYTES + 1))
         head, body = answer(connection)
         assert head.startswith(b"HTTP/1.1 413 ")
-        assert json.loads(body)["type"] == "/problems/request-too-long"
+        assert ProblemDetails.model_validate_json(body).type == "/problems/request-too-long"
         assert connection.recv(1) == b""
 
 

@@ -32,8 +32,10 @@ class Run:
         return self.said[max(0, self.said.find("= FAILURES =")) :]
 
 
-def fuzz(city: City, folder: Path, seconds: int, token: str | None, known: Mapping[str, object]) -> Run:
-    """So many seconds of it. ``known``: values of parameters of paths that lead somewhere."""
+def fuzz(
+    city: City, folder: Path, seconds: int, token: str | None, known: Mapping[str, object], seed: int | None = None
+) -> Run:
+    """So many seconds of it, without a seed other requests each time. ``known``: values that lead somewhere."""
     (folder / "schemathesis.toml").write_text(_settings(known), "utf-8")
     # one worker: CPython 3.11 cannot read its own source from two threads at once, as Hypothesis does
     program = "from schemathesis.cli import schemathesis; schemathesis()"
@@ -44,6 +46,7 @@ def fuzz(city: City, folder: Path, seconds: int, token: str | None, known: Mappi
         "--checks", ",".join(CHECKS), "--max-time", f"{seconds}", "--continue-on-failure", "--request-timeout", "40",
         "--generation-database", "none", "--no-shrink", "--warnings", "off", "--suppress-health-check", "all",
         *(["--header", f"Authorization: Bearer {token}"] if token else []),
+        *(["--seed", f"{seed}"] if seed is not None else []),
     ]  # fmt: skip
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=seconds + 300)
     return Run(ended.returncode == 0, ended.stdout + ended.stderr)

@@ -142,6 +142,20 @@ def test_a_revoked_consent_is_not_used_again_and_its_form_does_not_bring_it_back
     assert town.consent(evidence_digest=b"\2" * 32).id != consent.id
 
 
+def test_a_request_that_came_before_the_revocation_is_permitted_nothing_after_it(town: Town) -> None:
+    town.client()
+    consent = town.consent()
+    came = town.now
+    town.later(seconds=1)
+    consents.revoke(town.connection, consent.id, revoked_by="enterprise", now=town.now)
+
+    with pytest.raises(ConsentRefused) as refused:
+        use(town, consent.id, at=came)
+
+    assert refused.value.code == "consent_revoked"
+    assert consents.uses(town.connection, consent.id) == []
+
+
 def test_a_revocation_waits_for_a_use_that_is_being_permitted(town: Town) -> None:
     town.client()
     consent = town.consent()
