@@ -39,6 +39,16 @@ class Reader:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         return self.session.request(method, self.address + path, params=parameters, headers=sent, timeout=60)
 
+    def changes(self, **parameters: Any) -> requests.Response:
+        """The feed as a stream of lines, by a connection of its own: to be closed."""
+        return requests.get(
+            f"{self.address}/api/v1/changes",
+            params=parameters,
+            headers={"Authorization": f"Bearer {self.token}", "Accept": "application/x-ndjson"},
+            stream=True,
+            timeout=30,
+        )
+
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """The JSON of an answer that must be good; ``path`` begins after ``/api/v1``."""
         answer = self.ask(f"/api/v1{path}", **parameters)

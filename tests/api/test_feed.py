@@ -288,12 +288,7 @@ def test_a_stream_goes_on_until_the_server_ends_and_every_part_is_on_record(
     feed = enterprises(registry_url)
     feed.publish([enterprise(1)])
     reader = api.client("read:legal_entity")
-    answer = requests.get(
-        f"{api.address}/api/v1/changes",
-        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
-        stream=True,
-        timeout=30,
-    )
+    answer = reader.changes()
     with answer:
         assert answer.headers["content-type"].startswith("application/x-ndjson")
         found = lines(answer)
@@ -321,13 +316,7 @@ def test_every_stretch_of_a_stream_closes_with_its_time_and_the_age_of_the_data(
     permits(registry_url).publish([permit(1, "A")])
     reader = api.client("read:permit", "read:legal_entity")
     page = reader.get("/changes")
-    answer = requests.get(
-        f"{api.address}/api/v1/changes",
-        params={"limit": 2},
-        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
-        stream=True,
-        timeout=30,
-    )
+    answer = reader.changes(limit=2)
     with answer:
         found = lines(answer)
         told = [next(found) for _ in range(5)]
@@ -352,13 +341,7 @@ def test_every_stretch_of_a_stream_closes_with_its_time_and_the_age_of_the_data(
 def test_a_stream_ends_when_the_grant_does(api: Api, registry_url: str) -> None:
     enterprises(registry_url).publish([enterprise(1)])
     reader = api.client("read:legal_entity")
-    answer = requests.get(
-        f"{api.address}/api/v1/changes",
-        params={"dataset": "legal_entity"},
-        headers={"Authorization": f"Bearer {reader.token}", "Accept": "application/x-ndjson"},
-        stream=True,
-        timeout=30,
-    )
+    answer = reader.changes(dataset="legal_entity")
     with answer:
         found = lines(answer)
         next(found)
@@ -383,12 +366,7 @@ def test_a_stream_ends_in_good_order_when_the_days_quota_is_used_up(
     reader = api.client()
     assert reader.client
     granting.grant(registry_url, reader.client.id, "legal_entity", daily_quota=2)
-    answer = requests.get(
-        f"{api.address}/api/v1/changes",
-        headers={"Authorization": f"Bearer {api.signed_in(reader.client).token}", "Accept": "application/x-ndjson"},
-        stream=True,
-        timeout=30,
-    )
+    answer = api.signed_in(reader.client).changes()
     with answer:
         found = lines(answer)
         told = [next(found), next(found)]

@@ -24,15 +24,6 @@ RECORDS = "/datasets/administrative_penalty/records"
 
 
 @pytest.fixture
-def own_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ring that no other test has."""
-    path = tmp_path / "ring" / "personal.keys"
-    key_file.make(path)
-    monkeypatch.setenv(key_file.VARIABLE, str(path))
-    return path
-
-
-@pytest.fixture
 def town(registry_url: str) -> None:
     town = credit.Town(registry_url)
     of_a_person = {"uscc": None, "holder_kind": "natural_person", "holder_name": PERSON, "holder_code": PERSON_ID,

@@ -25,17 +25,8 @@ ROWS = 30
 
 
 @pytest.fixture
-def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ring of this test's own."""
-    path = tmp_path / "ring" / "personal.keys"
-    key_file.make(path)
-    monkeypatch.setenv(key_file.VARIABLE, str(path))
-    return path
-
-
-@pytest.fixture
-def feeder(registry_url: str, ring: Path) -> Feeder:
-    assert ring.exists()
+def feeder(registry_url: str, own_ring: Path) -> Feeder:
+    assert own_ring.exists()
     return Feeder(registry_url, "market.food", "food_business_licence")
 
 
@@ -56,24 +47,24 @@ def contents(connection: psycopg.Connection, table: str = "record") -> list[tupl
     return connection.execute(query.encode()).fetchall()
 
 
-def rotate(ring: Path) -> None:
-    key_file.add(ring)
-    key_file.activate(ring)
+def rotate(own_ring: Path) -> None:
+    key_file.add(own_ring)
+    key_file.activate(own_ring)
 
 
 def test_everything_is_sealed_again_and_nobody_hears_of_it(
-    feeder: Feeder, ring: Path, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    feeder: Feeder, own_ring: Path, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resealing, "BATCH", 7)
     feeder.feed(rows())
     feeder.feed([*rows(changed=12), Row({"id": "bad", "legal_representative": "诸葛孔明"}, refused="pattern")])
     before = contents(connection), contents(connection, "record_history"), feeder.changes()
-    rotate(ring)
+    rotate(own_ring)
     done = resealing.reseal(connection)
     assert (done.resealed, done.sealed) == (ROWS + 12 + 1, 0)
     assert resealing.in_use(connection) == {2: ROWS + 12 + 1}
     assert (contents(connection), contents(connection, "record_history"), feeder.changes()) == before
-    key_file.retire(ring, 1)
+    key_file.retire(own_ring, 1)
     for key, body, personal in connection.execute("SELECT key, body, personal FROM registry.record").fetchall():
         assert opened(body, personal, 1, key)["legal_representative"] == f"诸葛{key[1:]}"
     ((row_id, key, raw, personal),) = connection.execute(
@@ -84,9 +75,9 @@ def test_everything_is_sealed_again_and_nobody_hears_of_it(
     assert resealing.reseal(connection) == resealing.Resealed(0, 0)
 
 
-def test_unchanged_rows_write_nothing_after_a_rotation(feeder: Feeder, ring: Path) -> None:
+def test_unchanged_rows_write_nothing_after_a_rotation(feeder: Feeder, own_ring: Path) -> None:
     feeder.feed(rows(), mode=Mode.FULL)
-    rotate(ring)
+    rotate(own_ring)
     report = feeder.feed(rows(), mode=Mode.FULL)
     assert (report.counts.unchanged, report.counts.changed, report.counts.new) == (ROWS, 0, 0)
 
@@ -98,10 +89,10 @@ def test_a_changed_personal_value_is_a_change(feeder: Feeder) -> None:
 
 
 def test_a_row_that_somebody_is_changing_is_passed_over(
-    feeder: Feeder, ring: Path, registry_url: str, connection: psycopg.Connection
+    feeder: Feeder, own_ring: Path, registry_url: str, connection: psycopg.Connection
 ) -> None:
     feeder.feed(rows())
-    rotate(ring)
+    rotate(own_ring)
     with connect(registry_url) as other, other.transaction():
         other.execute("UPDATE registry.record SET row_id = row_id WHERE key = 'F3'")
         assert resealing.reseal(connection).resealed == ROWS - 1
@@ -135,11 +126,11 @@ def test_without_keys_a_dataset_with_personal_fields_is_refused_before_anything_
 
 
 def test_another_ring_than_the_registrys_is_refused_before_anything_is_read(
-    feeder: Feeder, ring: Path, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    feeder: Feeder, own_ring: Path, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeder.feed(rows())
     before = contents(connection)
-    other = ring.parent / "other.keys"
+    other = own_ring.parent / "other.keys"
     key_file.make(other)
     monkeypatch.setenv(key_file.VARIABLE, str(other))
     for work in (lambda: feeder.feed(rows()), lambda: resealing.reseal(connection)):
@@ -147,7 +138,7 @@ def test_another_ring_than_the_registrys_is_refused_before_anything_is_read(
             work()
     assert contents(connection) == before
 
-    monkeypatch.setenv(key_file.VARIABLE, str(ring))
+    monkeypatch.setenv(key_file.VARIABLE, str(own_ring))
     assert feeder.feed(rows()).counts.unchanged == ROWS
     connection.execute("DELETE FROM registry.personal_ring")  # it is lost for good: docs/personal.md
     monkeypatch.setenv(key_file.VARIABLE, str(other))
